@@ -1,0 +1,68 @@
+#pragma once
+// What a connection reads a file through: windows of pinned pages, readahead, and the choice of how each byte goes.
+
+#include <ranged/paging/buffer_pool.hpp>
+#include <ranged/paging/readahead.hpp>
+
+#include <boost/container/static_vector.hpp>
+
+namespace ranged {
+
+/// Contiguous bytes of a file, pinned, in file order. Fixed size: it grows with nothing.
+class PinnedWindow {
+ public:
+  /// Pages at most: 16 pages of 64 KiB are 1 MiB, more than a socket takes at once.
+  static constexpr std::size_t max_pages = 16;
+
+  [[nodiscard]] std::span<const std::span<const std::byte>> stretches() const noexcept {
+    return {stretches_.data(), stretches_.size()};
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }  ///< bytes
+  /// Unpins everything.
+  void clear() noexcept {
+    stretches_.clear();
+    guards_.clear();
+    size_ = 0;
+  }
+
+ private:
+  friend class PagedReader;
+  boost::container::static_vector<PageGuard, max_pages> guards_;
+  boost::container::static_vector<std::span<const std::byte>, max_pages> stretches_;
+  std::size_t size_ = 0;
+};
+
+/// One stream's view of one version of a file. Not thread-safe: belongs to one connection. Keeps readahead state from request to request.
+class PagedReader {
+ public:
+  PagedReader(BufferPool& pool, std::shared_ptr<ByteSource> source, const FileKey& file, StreamId stream) noexcept;
+
+  /// Says what is about to be read, [offset, offset + length): decides between point and scan, and feeds readahead. Call once for each
+  /// stretch of a request. Cost: none to speak of.
+  void begin(std::uint64_t offset, std::uint64_t length) noexcept;
+
+  /// Pins what can be had from `offset` on without waiting, at most `length` bytes (the rest of the stretch) and `max_bytes`: resident pages, pages readable
+  /// without a wait, or a transit read. `first`, when valid, is the page at `offset` as wait() delivered it. Returns the bytes gathered (window.size()); 0 means:
+  /// call wait(). Errors: stale_version, the read's own. The window must be empty.
+  [[nodiscard]] boost::system::result<std::size_t> gather(std::uint64_t offset, std::uint64_t length, std::size_t max_bytes,
+                                                          PinnedWindow& window, PageGuard first = {}) noexcept;
+
+  /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it.
+  void wait(std::uint64_t offset, PageWaiter& waiter, std::chrono::steady_clock::time_point deadline) noexcept;
+  bool cancel(PageWaiter& waiter) noexcept;
+
+  [[nodiscard]] ByteSource& source() const noexcept { return *source_; }
+  [[nodiscard]] const FileKey& file() const noexcept { return file_; }
+  [[nodiscard]] AccessHint hint() const noexcept { return hint_; }
+
+ private:
+  BufferPool* pool_;
+  std::shared_ptr<ByteSource> source_;
+  FileKey file_;
+  StreamId stream_;
+  AccessHint hint_ = AccessHint::point;
+  Readahead readahead_;
+  std::uint64_t end_ = 0;  ///< where the stretch that was begun ends
+};
+
+}  // namespace ranged

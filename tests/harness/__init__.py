@@ -1,0 +1,1 @@
+"""What the black-box tests share: a strict raw HTTP client, the daemon as a process, files whose bytes follow from their offset."""

@@ -1,5 +1,7 @@
 """Range on GET (RFC 9110, 14): every set of ranges gets the status, the ranges and the bytes that the policy names."""
 import os
+import socket
+import struct
 
 import pytest
 
@@ -434,8 +436,6 @@ def test_the_keep_alive_connection_survives_each_kind(site):
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(site):
     """Fifty clients cut their answers short, by reset and by close; the next one is served, and no page stays pinned."""
-    import socket
-    import struct
     for i in range(50):
         with site.daemon.connect(receive_buffer=4096) as connection:
             connection.send(build("GET", "/files/sparse.bin", [("Range", f"bytes={i << 30}-")]))

@@ -61,6 +61,7 @@ struct ResolvedConfig {
   std::size_t max_loads = 0;                   ///< page loads in flight at most
   std::size_t max_connections = 0;             ///< all listeners together
   std::size_t max_connections_per_client = 0;  ///< from one address
+  std::size_t open_files = 0;                  ///< a quarter of the descriptors at most
   bool operator==(const ResolvedConfig&) const = default;
 };
 

@@ -15,6 +15,9 @@
 
 namespace ranged::server {
 
+/// The daemon's version: "0.1.0".
+[[nodiscard]] std::string_view version() noexcept;
+
 /// The value of an environment variable, or nothing when it is not set. A look-up and no list, because unknown RANGED_
 /// variables must not be refused: container platforms set some of their own (RANGED_PORT for a service of that name).
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;

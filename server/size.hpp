@@ -22,7 +22,8 @@ namespace ranged::server {
 /// anything else, errc::value_too_large past one year. Pure.
 [[nodiscard]] boost::system::result<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept;
 
-/// The shortest text that parse_duration() reads back as `duration` (not negative): 90000 ms is "90s".
+/// A text that parse_duration() reads back as `duration` (not negative): 500 ms is "500ms", 60 s "60s", two minutes
+/// "2m".
 [[nodiscard]] std::string format_duration(std::chrono::milliseconds duration);
 
 }  // namespace ranged::server

@@ -1,0 +1,114 @@
+#include "server/config.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace ranged::server {
+namespace {
+
+/// What a worker gathers for one send (SendContext::batch_bytes).
+constexpr std::uint64_t batch_bytes = std::uint64_t{256} << 10;
+/// PinnedWindow::max_pages.
+constexpr std::size_t most_window_pages = 16;
+/// More loads in flight than a disk array has queues gain nothing and cost frames.
+constexpr std::size_t most_automatic_loads = 32;
+/// Disk threads sleep in reads: a few for each event loop hide the latency of a disk, 64 fill the queue of an SSD.
+constexpr unsigned disk_threads_per_loop = 4;
+constexpr unsigned least_disk_threads = 8;
+constexpr unsigned most_disk_threads = 64;
+/// So that a browser or a parallel downloader is never cut short, however few connections there are.
+constexpr std::size_t least_connections_per_client = 64;
+
+}  // namespace
+
+bool ListenAddress::is_loopback() const noexcept {
+  switch (kind) {
+    case Kind::unix_socket:
+      return true;
+    case Kind::tcp4: {
+      in_addr address{};
+      return ::inet_pton(AF_INET, host.c_str(), &address) == 1 && (ntohl(address.s_addr) >> 24) == 127;
+    }
+    case Kind::tcp6: {
+      in6_addr address{};
+      if (::inet_pton(AF_INET6, host.c_str(), &address) != 1) return false;
+      if (IN6_IS_ADDR_LOOPBACK(&address)) return true;
+      return IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127;
+    }
+  }
+  return false;
+}
+
+std::string ListenAddress::to_string() const {
+  switch (kind) {
+    case Kind::unix_socket:
+      return "unix:" + path;
+    case Kind::tcp4:
+      return host + ':' + std::to_string(port);
+    case Kind::tcp6:
+      return '[' + host + "]:" + std::to_string(port);
+  }
+  return {};
+}
+
+bool Config::loopback_only() const noexcept {
+  return std::all_of(listen.begin(), listen.end(), [](const ListenAddress& address) { return address.is_loopback(); });
+}
+
+std::string_view to_string(LogLevel level) noexcept {
+  static constexpr std::array<std::string_view, 6> names{"trace", "debug", "info", "warning", "error", "off"};
+  return names[static_cast<std::size_t>(level)];
+}
+
+std::string_view to_string(LogFormat format) noexcept {
+  return format == LogFormat::text ? "text" : "json";
+}
+
+std::string_view to_string(AccessLogFormat format) noexcept {
+  return format == AccessLogFormat::json ? "json" : "combined";
+}
+
+std::size_t window_frames(std::uint64_t page_size) noexcept {
+  const std::uint64_t pages = (batch_bytes + page_size - 1) / std::max<std::uint64_t>(page_size, 1) + 1;
+  return static_cast<std::size_t>(std::min<std::uint64_t>(pages, most_window_pages));
+}
+
+ResolvedConfig resolve(const Config& config, const Machine& machine) noexcept {
+  ResolvedConfig resolved;
+  resolved.frames = static_cast<std::size_t>(config.pool_size / std::max<std::uint64_t>(config.page_size, 1));
+  resolved.max_loads =
+      config.max_loads != 0 ? config.max_loads : std::clamp<std::size_t>(resolved.frames / 16, 1, most_automatic_loads);
+  if (config.threads != 0) {
+    resolved.threads = config.threads;
+  } else {
+    // As many loops as there are cores, but never more than the pool holds windows for (find_impossible_sum's rule).
+    const std::size_t quarter = resolved.frames / 4;
+    const std::size_t for_windows = quarter > resolved.max_loads ? quarter - resolved.max_loads : 0;
+    const std::size_t held = std::max<std::size_t>(for_windows / window_frames(config.page_size), 1);
+    resolved.threads = static_cast<unsigned>(std::min<std::size_t>(std::max(machine.cores, 1U), held));
+  }
+  resolved.disk_threads =
+      config.disk_threads != 0
+          ? config.disk_threads
+          : static_cast<unsigned>(std::clamp<std::size_t>(std::size_t{disk_threads_per_loop} * resolved.threads,
+                                                          least_disk_threads, most_disk_threads));
+  resolved.max_connections =
+      config.max_connections != 0 ? config.max_connections : std::max<std::size_t>(machine.descriptors / 2, 1);
+  if (config.max_connections_per_client != 0) {
+    resolved.max_connections_per_client = std::min(config.max_connections_per_client, resolved.max_connections);
+  } else if (config.loopback_only()) {
+    resolved.max_connections_per_client = resolved.max_connections;
+  } else {
+    resolved.max_connections_per_client =
+        std::min(std::max(resolved.max_connections / 4, least_connections_per_client), resolved.max_connections);
+  }
+  resolved.open_files =
+      std::clamp<std::size_t>(config.open_files, 1, std::max<std::size_t>(machine.descriptors / 4, 1));
+  return resolved;
+}
+
+}  // namespace ranged::server

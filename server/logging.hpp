@@ -86,10 +86,12 @@ class LogLimiter {
   [[nodiscard]] bool admit(std::chrono::steady_clock::time_point now, std::uint64_t& suppressed) noexcept;
 
  private:
+  static constexpr std::chrono::steady_clock::rep never = std::chrono::steady_clock::duration::min().count();
+
   const std::uint32_t burst_;
   const std::chrono::steady_clock::duration interval_;
   // All three relaxed: an event too many or too few at the turn of an interval does no harm.
-  std::atomic<std::chrono::steady_clock::rep> interval_began_{std::chrono::steady_clock::duration::min().count()};
+  std::atomic<std::chrono::steady_clock::rep> interval_began_{never};
   std::atomic<std::uint32_t> admitted_{0};
   std::atomic<std::uint64_t> suppressed_{0};
 };

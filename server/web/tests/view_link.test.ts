@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatViewLink, groupSizes, parseOffset, parseViewLink, type ViewLink } from '../src/core/view_link';
+
+describe('the address of a view', () => {
+  it('is legible', () => {
+    const link: ViewLink = {
+      offset: 2 ** 40,
+      top: 2 ** 40 - 160,
+      select: { offset: 2 ** 40, length: 64 },
+      columns: 32,
+      group: 8,
+      encoding: 'utf-8',
+      order: 'big',
+    };
+    expect(formatViewLink(link)).toBe(
+      '#offset=0x10000000000&top=0xffffffff60&select=0x10000000000+64&columns=32&group=8&encoding=utf-8&order=big',
+    );
+    expect(formatViewLink({})).toBe('');
+  });
+
+  it('restores what it was made from', () => {
+    const offset = fc.maxSafeNat();
+    const arbitrary = fc.record(
+      {
+        offset,
+        top: offset,
+        select: fc.record({
+          offset: fc.nat(2 ** 31 - 1).map((value) => value * 4096),
+          length: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+        }),
+        columns: fc.integer({ min: 8, max: 64 }),
+        group: fc.constantFrom(...groupSizes),
+        encoding: fc.constantFrom('ascii', 'utf-8', 'latin-1', 'ebcdic' as const),
+        order: fc.constantFrom('little', 'big'),
+      },
+      { requiredKeys: [] },
+    ) as fc.Arbitrary<ViewLink>;
+    fc.assert(
+      fc.property(arbitrary, (link) => {
+        expect(parseViewLink(formatViewLink(link))).toEqual(link);
+      }),
+    );
+  });
+
+  it('passes over what it does not understand and brings numbers back into range', () => {
+    expect(parseViewLink('#offset=banana&columns=3&group=5&encoding=klingon&order=middle&colour=red')).toEqual({
+      columns: 8,
+    });
+    expect(parseViewLink('#columns=100')).toEqual({ columns: 64 });
+    expect(parseViewLink('#select=5+0')).toEqual({});
+    expect(parseViewLink('#select=9007199254740991+9')).toEqual({});
+    expect(parseViewLink('#select=0x10%2B4')).toEqual({ select: { offset: 16, length: 4 } });
+    expect(parseViewLink('#offset=4096')).toEqual({ offset: 4096 });
+    expect(parseViewLink('')).toEqual({});
+  });
+
+  it('takes no offset that a Number cannot hold', () => {
+    expect(parseOffset('9007199254740991')).toBe(Number.MAX_SAFE_INTEGER);
+    expect(parseOffset('9007199254740992')).toBeUndefined();
+    expect(parseOffset('0x1fffffffffffff')).toBe(Number.MAX_SAFE_INTEGER);
+    expect(parseOffset('-1')).toBeUndefined();
+    expect(parseOffset('1e3')).toBeUndefined();
+    expect(parseOffset(null)).toBeUndefined();
+  });
+
+  it('never throws', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(parseViewLink(text)).toBeTypeOf('object');
+      }),
+    );
+  });
+});

@@ -1,0 +1,19 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    // The daemon's policy allows no inline script, style or data address: nothing may be inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // light-dark(), overflow: clip and ES2023 without rewriting.
+    target: ['chrome123', 'firefox120', 'safari17.5'],
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    emptyOutDir: true,
+  },
+  server: {
+    proxy: { '/files': 'http://127.0.0.1:8080', '/bytes': 'http://127.0.0.1:8080', '/info': 'http://127.0.0.1:8080' },
+  },
+  test: { include: ['tests/**/*.test.ts'], environment: 'node' },
+});

@@ -1,5 +1,6 @@
 /** One file on screen: its version, its view, and what the panels show of it. */
 
+import { tick } from 'svelte';
 import { type Api, type FileInfo, ReadFailure } from '../core/api';
 import { type Bookmark, loadBookmarks, saveBookmarks, withBookmark, withoutBookmark } from '../core/bookmarks';
 import { evaluateGoto, type GotoResult } from '../core/expression';
@@ -111,7 +112,12 @@ export class Viewer {
       const element = this.#element!;
       this.configure();
       element.source = source;
-      if (first) this.#show(parseViewLink(navigation.fragment));
+      if (first) {
+        this.#show(parseViewLink(navigation.fragment));
+        // Once it is no longer hidden.
+        await tick();
+        if (document.activeElement === document.body) element.focus({ preventScroll: true });
+      }
       this.#moved();
     } catch (error) {
       if (this.#ended.signal.aborted || !(error instanceof ReadFailure)) return;

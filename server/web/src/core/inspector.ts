@@ -104,12 +104,15 @@ function varint(bytes: Uint8Array, signed: boolean, map: (value: bigint) => bigi
   return { value: String(map(decoded.value)), length: decoded.length };
 }
 
-/** A time as ISO 8601, with `fraction` digits that follow the second. */
+/** A time as RFC 3339 with a space, `fraction` being what follows the second. */
 function isoTime(seconds: bigint, fraction = ''): string | undefined {
   const milliseconds = seconds * 1000n;
   // ECMAScript's Date reaches 8.64e15 ms to either side of 1970.
   if (milliseconds > 8_640_000_000_000_000n || milliseconds < -8_640_000_000_000_000n) return undefined;
-  return new Date(Number(milliseconds)).toISOString().replace(/\.000Z$/, `${fraction}Z`);
+  return new Date(Number(milliseconds))
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.000Z$/, `${fraction}Z`);
 }
 
 function timeOrReason(text: string | undefined): ReturnType<Type['read']> {
@@ -202,13 +205,13 @@ const types: readonly Type[] = [
   },
   {
     id: 'unix32',
-    label: 'Unix time, 32 bits',
+    label: 'Unix time 32',
     needs: 4,
     read: ({ view, little }) => timeOrReason(isoTime(BigInt(view.getInt32(0, little)))),
   },
   {
     id: 'unix64',
-    label: 'Unix time, 64 bits',
+    label: 'Unix time 64',
     needs: 8,
     read: ({ view, little }) => timeOrReason(isoTime(view.getBigInt64(0, little))),
   },
@@ -220,7 +223,7 @@ const types: readonly Type[] = [
   },
   {
     id: 'dos',
-    label: 'DOS date and time',
+    label: 'DOS time',
     needs: 4,
     read: ({ view, little }) => {
       const value = dosTime(view.getUint32(0, little));

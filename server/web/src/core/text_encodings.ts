@@ -19,7 +19,7 @@ export type ByteClass = 'zero' | 'printable' | 'control' | 'high';
 /** Signs for bytes without a character of their own. Each class has its own shape. */
 export const zeroSign = '\u00b7'; // middle dot
 export const controlSign = '\u2022'; // bullet
-export const highSign = '\u02d9'; // dot above
+export const highSign = '\u25e6'; // white bullet
 
 /**
  * IBM code page 037 as ISO 8859-1 code points: byte n is the character of value table[n]. The page is a permutation of

@@ -109,6 +109,8 @@ export class HexView extends HTMLElement {
   #marks: readonly Span[] = [];
   #highlight: Span | undefined;
   #hovered = -1;
+  /** The cursor moved by a key: it must be seen. */
+  #stepped = false;
 
   /** Where the view is, and where it is going: they differ while a wheel's step is under way. */
   #position: ScrollPosition = { row: 0, fraction: 0 };
@@ -680,6 +682,19 @@ export class HexView extends HTMLElement {
     row.retry.hidden = !failed || !first;
   }
 
+  /** Scrolls the cursor's byte into view sideways, past the addresses that stay in place. */
+  #revealColumn(index: number): void {
+    const row = this.#rows[index];
+    const cell = row?.bytes[this.#cursor % this.#columns]?.element;
+    if (!row || !cell || this.#pane.scrollWidth <= this.#pane.clientWidth) return;
+    const pane = this.#pane.getBoundingClientRect();
+    const box = cell.getBoundingClientRect();
+    const left = row.address.getBoundingClientRect().right;
+    const right = pane.left + this.#pane.clientWidth;
+    if (box.left < left) this.#pane.scrollLeft -= left - box.left;
+    else if (box.right > right) this.#pane.scrollLeft += box.right - right + box.width;
+  }
+
   #showCursor(index: number, needed: number): void {
     const column = this.#cursor % this.#columns;
     const visible =
@@ -687,6 +702,8 @@ export class HexView extends HTMLElement {
     if (visible) this.#grid.setAttribute('aria-activedescendant', `c${index}-${column}`);
     else this.#grid.removeAttribute('aria-activedescendant');
     this.#headCells.forEach((cell, at) => cell.classList.toggle('current', at === column));
+    if (this.#stepped && visible) this.#revealColumn(index);
+    this.#stepped = false;
   }
 
   #showThumb(rowTotal: number): void {
@@ -735,6 +752,7 @@ export class HexView extends HTMLElement {
     if (event.altKey || event.metaKey || !this.#source) return;
     const handled = event.ctrlKey ? this.#controlKey(event) : this.#plainKey(event);
     if (handled) {
+      this.#stepped = true;
       event.preventDefault();
       event.stopPropagation();
     }

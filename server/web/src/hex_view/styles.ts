@@ -106,7 +106,7 @@ export const styles = /* css */ `
 
 .selected { background: var(--hex-selection, Highlight); color: var(--hex-selected-text, HighlightText); }
 /* The gap before a group belongs to the selection when the bytes on both sides do. */
-.selected.joined { box-shadow: calc(var(--gap) * -1) 0 0 var(--hex-selection, Highlight); }
+.byte.gap.selected.joined { box-shadow: calc(var(--gap) * -1 - 0.5px) 0 0 var(--hex-selection, Highlight); }
 .highlit { background: var(--hex-highlight, Mark); color: var(--hex-text, MarkText); }
 .hovered { box-shadow: inset 0 0 0 1px var(--hex-hover, GrayText); }
 .marked::before {

@@ -96,6 +96,13 @@ std::string read_command_line(std::span<const char* const> arguments, CommandLin
   }
   try {
     app.parse(std::move(marked));
+  } catch (const CLI::ExtrasError&) {
+    // Whatever is no flag is a path, so what is left over is flags.
+    const std::vector<std::string> left = app.remaining();
+    const std::string flag = left.empty() ? std::string{} : left.front().substr(0, left.front().find('='));
+    const std::string_view near = nearest_key(std::string_view(flag).substr(std::min<std::size_t>(flag.size(), 2)));
+    return "unknown flag " + show_value(flag) + "; " +
+           (near.empty() ? std::string("one that ranged --help lists") : flag_of(*find_setting(near))) + " would do";
   } catch (const CLI::ParseError& error) {
     std::string message = error.what();
     std::erase(message, literal_mark);

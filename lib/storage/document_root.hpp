@@ -21,8 +21,8 @@ struct DirectoryEntry {
 };
 
 struct DocumentRootOptions {
-  bool hidden = false;              ///< serve names that begin with a dot
-  bool use_openat2 = true;          ///< false forces the fallback (tests; counted like a refusal)
+  bool hidden = false;      ///< serve names that begin with a dot
+  bool use_openat2 = true;  ///< false forces the fallback (tests; counted like a refusal)
 };
 
 /// Resolves names beneath one root. All functions block (run them on a disk thread) and are thread-safe.
@@ -34,16 +34,23 @@ class DocumentRoot {
                                                                    const DocumentRootOptions& options) noexcept;
   virtual ~DocumentRoot() = default;
 
-  /// Opens the regular file at `name`: components joined by single '/', no leading or trailing one, already percent-decoded. '..',
-  /// '.', empty components, NUL, a dot-file (unless hidden), a symlink that leads out, a FIFO, socket or device: not_found or
-  /// not_a_regular_file. A symlink that stays inside is followed. A directory: is_a_directory. Never blocks on a FIFO.
-  [[nodiscard]] virtual boost::system::result<std::unique_ptr<LocalFile>> open_file(std::string_view name) const noexcept = 0;
+  /// Opens the regular file at `name`: components joined by single '/', no leading or trailing one, already
+  /// percent-decoded. '..',
+  /// '.', empty components, NUL, a dot-file (unless hidden), a symlink that leads out, a FIFO, socket or device:
+  /// not_found or not_a_regular_file. A symlink that stays inside is followed. A directory: is_a_directory. Never
+  /// blocks on a FIFO.
+  [[nodiscard]] virtual boost::system::result<std::unique_ptr<LocalFile>> open_file(
+      std::string_view name) const noexcept = 0;
 
-  /// Calls `visit` for each visible entry of the directory at `name` ("" is the root), in no order, until it returns false. Entries that are
-  /// neither regular files nor directories (after following symlinks that stay inside) are left out. Memory does not grow with
-  /// the directory. Errors as open_file, not_a_directory for a file.
+  /// Calls `visit` for each visible entry of the directory at `name` ("" is the root), in no order, until it returns
+  /// false. Entries that are neither regular files nor directories (after following symlinks that stay inside) are left
+  /// out. Memory does not grow with the directory. Errors as open_file, not_a_directory for a file.
   [[nodiscard]] virtual boost::system::result<void> list(
       std::string_view name, const std::function<bool(const DirectoryEntry&)>& visit) const = 0;
+
+  /// The device that the root is on (st_dev), as of opening it: the disk to wait for, as long as nothing beneath is
+  /// open.
+  [[nodiscard]] virtual std::uint64_t device() const noexcept = 0;
 
   /// The one file's name when the root is a single file, else empty.
   [[nodiscard]] virtual std::string_view single_file() const noexcept = 0;

@@ -11,8 +11,9 @@ namespace ranged {
 class BufferPool;
 struct Frame;
 
-/// Move-only. While it is valid, bytes() are the contents of the page and will not be reused. Law 2: never kept across a wait for a
-/// socket. Not thread-safe itself; may be moved to another thread. Cost of release: one atomic decrement, or a lock when somebody waits for a frame.
+/// Move-only. While it is valid, bytes() are the contents of the page and will not be reused. Law 2: never kept across
+/// a wait for a socket. Not thread-safe itself; may be moved to another thread. Cost of release: one atomic decrement,
+/// or a lock when somebody waits for a frame.
 class PageGuard {
  public:
   PageGuard() noexcept = default;

@@ -12,8 +12,8 @@ namespace ranged {
 class FileKey {
  public:
   FileKey() noexcept : FileKey(FileVersion{}, 0) {}
-  /// `instance` is 0 for a file whose pages are shared by all who open the same version. A file that is racily clean (law 5) gets
-  /// an instance of its own, unique in the process, so that nobody else meets its pages.
+  /// `instance` is 0 for a file whose pages are shared by all who open the same version. A file that is racily clean
+  /// (law 5) gets an instance of its own, unique in the process, so that nobody else meets its pages.
   explicit FileKey(const FileVersion& version, std::uint64_t instance = 0) noexcept;
 
   [[nodiscard]] const FileVersion& version() const noexcept { return version_; }

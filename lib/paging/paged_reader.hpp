@@ -27,29 +27,40 @@ class PinnedWindow {
 
  private:
   friend class PagedReader;
+  void append(PageGuard page, std::span<const std::byte> bytes) noexcept;
+
   boost::container::static_vector<PageGuard, max_pages> guards_;
   boost::container::static_vector<std::span<const std::byte>, max_pages> stretches_;
   std::size_t size_ = 0;
 };
 
-/// One stream's view of one version of a file. Not thread-safe: belongs to one connection. Keeps readahead state from request to request.
+/// One stream's view of one version of a file. Not thread-safe: belongs to one connection. Keeps readahead state from
+/// request to request.
 class PagedReader {
  public:
   PagedReader(BufferPool& pool, std::shared_ptr<ByteSource> source, const FileKey& file, StreamId stream) noexcept;
 
-  /// Says what is about to be read, [offset, offset + length): decides between point and scan, and feeds readahead. Call once for each
-  /// stretch of a request. Cost: none to speak of.
+  /// Says what is about to be read, [offset, offset + length): decides between point and scan, and feeds readahead.
+  /// Call once for each stretch of a request. Cost: none to speak of.
   void begin(std::uint64_t offset, std::uint64_t length) noexcept;
 
-  /// Pins what can be had from `offset` on without waiting, at most `length` bytes (the rest of the stretch) and `max_bytes`: resident pages, pages readable
-  /// without a wait, or a transit read. `first`, when valid, is the page at `offset` as wait() delivered it. Returns the bytes gathered (window.size()); 0 means:
-  /// call wait(). Errors: stale_version, the read's own. The window must be empty.
-  [[nodiscard]] boost::system::result<std::size_t> gather(std::uint64_t offset, std::uint64_t length, std::size_t max_bytes,
-                                                          PinnedWindow& window, PageGuard first = {}) noexcept;
+  /// Pins what can be had from `offset` on without waiting, at most `length` bytes (the rest of the stretch) and
+  /// `max_bytes`: resident pages, pages readable without a wait, or a transit read, and appends them to the window.
+  /// `first`, when valid, is the page at `offset` as wait() delivered it. Returns the bytes that this call appended; 0
+  /// means: the window is full, or call wait(). Errors: stale_version, the read's own; never when something was
+  /// appended. Cost: at most four reads from the page cache.
+  [[nodiscard]] boost::system::result<std::size_t> gather(std::uint64_t offset, std::uint64_t length,
+                                                          std::size_t max_bytes, PinnedWindow& window,
+                                                          PageGuard first = {}) noexcept;
 
-  /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it.
+  /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it. The caller may
+  /// hold no pin (law 2).
   void wait(std::uint64_t offset, PageWaiter& waiter, std::chrono::steady_clock::time_point deadline) noexcept;
+  /// BufferPool::cancel.
   bool cancel(PageWaiter& waiter) noexcept;
+
+  /// Whether the page that holds `offset` is in the pool now. Counts and promotes nothing. Cost: one look-up.
+  [[nodiscard]] bool is_resident(std::uint64_t offset) const noexcept;
 
   [[nodiscard]] ByteSource& source() const noexcept { return *source_; }
   [[nodiscard]] const FileKey& file() const noexcept { return file_; }
@@ -62,7 +73,7 @@ class PagedReader {
   StreamId stream_;
   AccessHint hint_ = AccessHint::point;
   Readahead readahead_;
-  std::uint64_t end_ = 0;  ///< where the stretch that was begun ends
+  bool nowait_ = true;  ///< until the source says that it cannot
 };
 
 }  // namespace ranged

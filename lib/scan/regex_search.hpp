@@ -1,0 +1,59 @@
+#pragma once
+// Finds a regular expression in bytes that come in order.
+
+#include <ranged/scan/match.hpp>
+
+#include <boost/system/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ranged {
+
+/// Why an expression cannot be searched for, in words.
+struct RegexError {
+  std::string message;
+};
+
+/// A search for a regular expression (PCRE syntax as far as Vectorscan takes it: no back-references, no look-around) in
+/// a sequence of bytes. `.` matches every byte, `^` and `$` at lines. Of the matches that end at one offset the longest
+/// counts; of those that begin at one offset the longest; and one that overlaps its predecessor does not count. Matches
+/// longer than max_match are not found, nor are empty ones.
+///
+/// Memory: the automaton and its state, bounded by max_expression and max_state; nothing grows with the bytes. Not
+/// thread-safe.
+class RegexSearch {
+ public:
+  static constexpr std::size_t max_expression = 1024;                  ///< bytes of an expression
+  static constexpr std::size_t max_state = std::size_t{256} << 10;     ///< bytes of state between two calls
+  static constexpr std::uint64_t max_match = std::uint64_t{32} << 10;  ///< what Vectorscan's small horizon is sure of
+  /// Bytes taken at one time while matches are kept: each of them ends one match at most, and there is room for all.
+  static constexpr std::size_t piece = 2048;
+
+  /// Compiles `expression`, UTF-8 or bytes as they are; takes milliseconds. The first byte will come at offset 0.
+  [[nodiscard]] static boost::system::result<std::unique_ptr<RegexSearch>, RegexError> create(
+      std::string_view expression, bool fold_case);
+  ~RegexSearch();
+  RegexSearch(const RegexSearch&) = delete;
+  RegexSearch& operator=(const RegexSearch&) = delete;
+
+  /// Says at which offset the first byte will come; before any has.
+  void begin(std::uint64_t offset) noexcept;
+  /// As LiteralSearch::take().
+  std::size_t take(std::span<const std::byte> bytes, MatchQueue& matches);
+  /// As LiteralSearch::take_zeros(), but at the speed of bytes where the expression matches zeros.
+  std::uint64_t take_zeros(std::uint64_t count, MatchQueue& matches);
+  /// Says that no more bytes come; false: `matches` is full, call it again.
+  bool finish(MatchQueue& matches);
+
+ private:
+  struct State;
+  explicit RegexSearch(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ranged

@@ -2,6 +2,7 @@
 
 #include "server/log_sink.hpp"
 #include "server/logging_escape.hpp"
+#include "server/request_id.hpp"
 
 #include <fmt/format.h>
 
@@ -20,13 +21,14 @@ constexpr std::size_t max_remote = 64;
 constexpr std::size_t max_method = 32;
 
 /// The texts of a record, in the order in which they follow its numbers in the queue.
-constexpr std::array<std::pair<std::string_view AccessRecord::*, std::size_t>, 6> texts{
+constexpr std::array<std::pair<std::string_view AccessRecord::*, std::size_t>, 7> texts{
     {{&AccessRecord::remote, max_remote},
      {&AccessRecord::method, max_method},
      {&AccessRecord::target, AccessLog::max_target + 1},  // one more tells the writer that it was cut
      {&AccessRecord::host, AccessLog::max_text},
      {&AccessRecord::user_agent, AccessLog::max_text},
-     {&AccessRecord::referer, AccessLog::max_text}}};
+     {&AccessRecord::referer, AccessLog::max_text},
+     {&AccessRecord::request_id, max_request_id}}};
 
 /// What stands before the texts of a queued record.
 struct PackedRecord {
@@ -87,7 +89,7 @@ void render_json(const AccessRecord& record, std::string& line) {
   append_json(line, "end", to_string(record.end));
   append_json(line, "page_hits", std::uint64_t{record.page_hits});
   append_json(line, "page_misses", std::uint64_t{record.page_misses});
-  fmt::format_to(std::back_inserter(line), ",\"request_id\":\"{:016x}\"", record.request_id);
+  append_json(line, "request_id", record.request_id);
   if (!record.user_agent.empty()) append_json(line, "user_agent", cut_text(record.user_agent, AccessLog::max_text));
   if (!record.referer.empty()) append_json(line, "referer", cut_text(record.referer, AccessLog::max_text));
   line += "}\n";

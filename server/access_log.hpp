@@ -36,6 +36,7 @@ struct AccessRecord {
   std::string_view host;                       ///< raw
   std::string_view user_agent;                 ///< raw
   std::string_view referer;                    ///< raw
+  std::string_view request_id;                 ///< as in the answer
   std::uint8_t version = 11;                   ///< 10 or 11
   std::uint16_t status = 0;
   AccessEnd end = AccessEnd::complete;
@@ -45,9 +46,8 @@ struct AccessRecord {
   std::uint64_t body_bytes = 0;                     ///< taken by the kernel
   std::chrono::microseconds duration{0};            ///< from the complete head to the last byte
   std::chrono::microseconds time_to_first_byte{0};  ///< from the complete head to the first byte
-  std::uint64_t request_id = 0;
-  std::uint32_t page_hits = 0;    ///< pages that were resident
-  std::uint32_t page_misses = 0;  ///< pages that were waited for
+  std::uint32_t page_hits = 0;                      ///< pages that were resident
+  std::uint32_t page_misses = 0;                    ///< pages that were waited for
 };
 
 class AccessLog {

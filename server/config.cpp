@@ -20,6 +20,10 @@ constexpr std::size_t most_automatic_loads = 32;
 constexpr unsigned disk_threads_per_loop = 4;
 constexpr unsigned least_disk_threads = 8;
 constexpr unsigned most_disk_threads = 64;
+/// Bytes of the frame that a scan reads into: what a core's second-level cache holds, so that bytes are looked at where
+/// they were copied to; and the least, half of it for reading and half for what is shown around a match.
+constexpr std::uint64_t most_scan_frame = std::uint64_t{256} << 10;
+constexpr std::uint64_t least_scan_frame = std::uint64_t{8} << 10;
 /// So that a browser or a parallel downloader is never cut short, however few connections there are.
 constexpr std::size_t least_connections_per_client = 64;
 
@@ -44,13 +48,14 @@ bool ListenAddress::is_loopback() const noexcept {
 }
 
 std::string ListenAddress::to_string() const {
+  const std::string prefix = tls ? "tls:" : "";
   switch (kind) {
     case Kind::unix_socket:
-      return "unix:" + path;
+      return prefix + "unix:" + path;
     case Kind::tcp4:
-      return host + ':' + std::to_string(port);
+      return prefix + host + ':' + std::to_string(port);
     case Kind::tcp6:
-      return '[' + host + "]:" + std::to_string(port);
+      return prefix + '[' + host + "]:" + std::to_string(port);
   }
   return {};
 }
@@ -70,6 +75,11 @@ std::string_view to_string(LogFormat format) noexcept {
 
 std::string_view to_string(AccessLogFormat format) noexcept {
   return format == AccessLogFormat::json ? "json" : "combined";
+}
+
+std::string_view to_string(SandboxMode mode) noexcept {
+  static constexpr std::array<std::string_view, 3> names{"auto", "on", "off"};
+  return names[static_cast<std::size_t>(mode)];
 }
 
 std::size_t window_frames(std::uint64_t page_size) noexcept {
@@ -96,6 +106,11 @@ ResolvedConfig resolve(const Config& config, const Machine& machine) noexcept {
           ? config.disk_threads
           : static_cast<unsigned>(std::clamp<std::size_t>(std::size_t{disk_threads_per_loop} * resolved.threads,
                                                           least_disk_threads, most_disk_threads));
+  const std::uint64_t scans = std::max<std::size_t>(config.max_scans, 1);
+  resolved.scan_frame_bytes =
+      static_cast<std::size_t>(std::clamp(config.pool_size / 8 / scans, least_scan_frame, most_scan_frame) /
+                               least_scan_frame * least_scan_frame);
+  resolved.scan_threads = static_cast<unsigned>(std::min<std::uint64_t>(scans, std::max(machine.cores, 1U)));
   resolved.max_connections =
       config.max_connections != 0 ? config.max_connections : std::max<std::size_t>(machine.descriptors / 2, 1);
   if (config.max_connections_per_client != 0) {

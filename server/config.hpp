@@ -25,22 +25,25 @@ struct ListenAddress {
   std::string host = "127.0.0.1";  ///< numeric, without brackets; empty for a Unix socket
   std::uint16_t port = 8080;       ///< 0: any free one
   std::string path;                ///< of a Unix socket, at most 107 bytes
+  bool tls = false;                ///< encrypted, with the configured certificate
   bool operator==(const ListenAddress&) const = default;
 
   /// True for 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104 and Unix sockets: nobody else's machine can connect.
   [[nodiscard]] bool is_loopback() const noexcept;
-  /// As it is written: "127.0.0.1:8080", "[::1]:8080", "unix:/path".
+  /// As it is written: "127.0.0.1:8080", "[::1]:8080", "unix:/path", "tls:127.0.0.1:8443".
   [[nodiscard]] std::string to_string() const;
 };
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, off };
 enum class LogFormat : std::uint8_t { text, json };
 enum class AccessLogFormat : std::uint8_t { json, combined };
+enum class SandboxMode : std::uint8_t { automatic, on, off };
 
 /// The names of the enumerators above, in their order, as configuration and logs spell them.
 [[nodiscard]] std::string_view to_string(LogLevel level) noexcept;
 [[nodiscard]] std::string_view to_string(LogFormat format) noexcept;
 [[nodiscard]] std::string_view to_string(AccessLogFormat format) noexcept;
+[[nodiscard]] std::string_view to_string(SandboxMode mode) noexcept;
 
 /// What the machine allows, as far as a configuration must fit it.
 struct Machine {
@@ -58,6 +61,8 @@ struct ResolvedConfig {
   unsigned threads = 1;                        ///< event loops
   unsigned disk_threads = 1;                   ///< threads that may wait for a disk
   std::size_t frames = 0;                      ///< pool_size / page_size
+  std::size_t scan_frame_bytes = 0;            ///< of each scan's own frame
+  unsigned scan_threads = 1;                   ///< threads that scan
   std::size_t max_loads = 0;                   ///< page loads in flight at most
   std::size_t max_connections = 0;             ///< all listeners together
   std::size_t max_connections_per_client = 0;  ///< from one address
@@ -80,7 +85,14 @@ struct Config {
   std::vector<std::string>
       allowed_hosts;  ///< names accepted in Host beside loopback ones when listening on loopback only; lower case
   std::vector<std::string> cors_origins;   ///< origins whose pages may read what is served; "*" is all
+  bool sendfile = true;                    ///< large stretches of files left alone for a minute go by sendfile
   std::string cache_control = "no-cache";  ///< the Cache-Control field of file responses; empty: none
+  std::string auth_basic_file;             ///< names and password hashes (htpasswd); empty: none
+  std::string auth_token_file;             ///< bearer tokens; empty: none
+  std::vector<std::string> auth_roots;     ///< names of the roots that need credentials; empty: all
+  bool auth_open_metrics = false;          ///< /metrics needs none
+  std::string tls_certificate;             ///< PEM file of the certificate and its chain; empty: none
+  std::string tls_key;                     ///< PEM file of its key; empty: in the certificate's file
 
   // Memory and threads
   std::uint64_t pool_size = std::uint64_t{64} << 20;  ///< bytes of all frames together
@@ -91,6 +103,7 @@ struct Config {
   std::size_t disk_queue = 1'024;    ///< reads that wait for a disk thread at most
   std::size_t max_loads = 0;         ///< page loads in flight at most; 0: a sixteenth of the frames, 32 at most
   std::size_t max_waiters = 16'384;  ///< requests that wait for a page at most
+  std::size_t max_scans = 4;         ///< searches, maps, digests and the like at once at most; more are answered 429
 
   // Limits of requests
   std::uint64_t max_window = std::uint64_t{1} << 20;  ///< bytes of one /bytes answer at most
@@ -112,11 +125,17 @@ struct Config {
   std::string access_log = "off";  ///< "off", "-" (standard output) or a file
   AccessLogFormat access_log_format = AccessLogFormat::json;
 
+  SandboxMode sandbox = SandboxMode::automatic;  ///< Landlock
+
   /// Filled in by resolve(); what the daemon is to use instead of the settings that may be 0.
   ResolvedConfig resolved;
 
   bool operator==(const Config&) const = default;
 
+  /// True when reading needs credentials.
+  [[nodiscard]] bool has_access_control() const noexcept {
+    return !auth_basic_file.empty() || !auth_token_file.empty();
+  }
   /// True when every listener is_loopback().
   [[nodiscard]] bool loopback_only() const noexcept;
 };

@@ -102,6 +102,10 @@ std::string check_field_value(std::string_view text) {
   return valid ? std::string{} : "is not a field value of printable ASCII; \"no-cache\" would do";
 }
 
+std::string check_path(std::string_view text) {
+  return text.find('\0') == std::string_view::npos ? std::string{} : "has a NUL in it; a path without one would do";
+}
+
 std::string check_log_target(std::string_view text) {
   if (text.empty()) return "is empty; \"off\", \"-\" or the path of a file would do";
   if (text.find('\0') != std::string_view::npos) return "has a NUL in it; a path without one would do";
@@ -111,12 +115,13 @@ std::string check_log_target(std::string_view text) {
 constexpr std::array<std::string_view, 6> log_level_names{"trace", "debug", "info", "warning", "error", "off"};
 constexpr std::array<std::string_view, 2> log_format_names{"text", "json"};
 constexpr std::array<std::string_view, 2> access_log_format_names{"json", "combined"};
+constexpr std::array<std::string_view, 3> sandbox_mode_names{"auto", "on", "off"};
 
 using Kind = Setting::Kind;
 
-const std::array<Setting, 30>& table() noexcept {
+std::span<const Setting> table() noexcept {
   // Bounds: wide enough for any machine, narrow enough that a slip of the pen is seen.
-  static const std::array<Setting, 30> settings{{
+  static const Setting settings[] = {
       {.key = "roots",
        .kind = Kind::list,
        .value_name = "PATH|NAME=PATH",
@@ -143,7 +148,7 @@ const std::array<Setting, 30>& table() noexcept {
       {.key = "listen",
        .kind = Kind::list,
        .value_name = "ADDR",
-       .help = "Address to listen on: 127.0.0.1:8080, [::1]:8080 or unix:/path; repeatable",
+       .help = "Address to listen on: 127.0.0.1:8080, [::1]:8080 or unix:/path, each also as tls:ADDR; repeatable",
        .member = &Config::listen,
        .check = check_listen_address,
        .needs_restart = true,
@@ -164,6 +169,10 @@ const std::array<Setting, 30>& table() noexcept {
        .check = check_origin,
        .pattern = "^([*]|[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._:\\[\\]-]+)$",
        .lower_case = true},
+      {.key = "sendfile",
+       .kind = Kind::boolean,
+       .help = "Hand large parts of files that were left alone for a minute to the kernel; false: copy every byte",
+       .member = &Config::sendfile},
       {.key = "cache_control",
        .kind = Kind::text,
        .value_name = "TEXT",
@@ -171,6 +180,43 @@ const std::array<Setting, 30>& table() noexcept {
        .member = &Config::cache_control,
        .check = check_field_value,
        .pattern = "^([!-~]([ -~]{0,254}[!-~])?)?$"},
+      {.key = "auth_basic_file",
+       .kind = Kind::text,
+       .value_name = "FILE",
+       .help = "File of names and bcrypt or SHA-crypt hashes (htpasswd -B) of who may read; empty: none",
+       .member = &Config::auth_basic_file,
+       .check = check_path,
+       .pattern = "^[^\\u0000]*$"},
+      {.key = "auth_token_file",
+       .kind = Kind::text,
+       .value_name = "FILE",
+       .help = "File of bearer tokens, one a line, with which one may read; empty: none",
+       .member = &Config::auth_token_file,
+       .check = check_path,
+       .pattern = "^[^\\u0000]*$"},
+      {.key = "auth_roots",
+       .kind = Kind::list,
+       .value_name = "NAME",
+       .help = "Root that needs credentials, by its name; none: all do; repeatable",
+       .member = &Config::auth_roots},
+      {.key = "auth_open_metrics",
+       .kind = Kind::boolean,
+       .help = "Let /metrics be read without credentials, as /healthz and /readyz are",
+       .member = &Config::auth_open_metrics},
+      {.key = "tls_certificate",
+       .kind = Kind::text,
+       .value_name = "FILE",
+       .help = "PEM file of the certificate, and its chain, of tls: addresses; empty: none",
+       .member = &Config::tls_certificate,
+       .check = check_path,
+       .pattern = "^[^\\u0000]*$"},
+      {.key = "tls_key",
+       .kind = Kind::text,
+       .value_name = "FILE",
+       .help = "PEM file of the certificate's private key; empty: it is in the certificate's file",
+       .member = &Config::tls_key,
+       .check = check_path,
+       .pattern = "^[^\\u0000]*$"},
       {.key = "pool_size",
        .kind = Kind::size,
        .value_name = "SIZE",
@@ -230,6 +276,14 @@ const std::array<Setting, 30>& table() noexcept {
        .minimum = 1,
        .maximum = 10'000'000,
        .needs_restart = true},
+      {.key = "max_scans",
+       .kind = Kind::number,
+       .value_name = "N",
+       .help = "Searches, maps, digests and the like at once at most; more are answered 429",
+       .member = &Config::max_scans,
+       .minimum = 1,
+       .maximum = 64,
+       .needs_restart = true},
       {.key = "max_window",
        .kind = Kind::size,
        .value_name = "SIZE",
@@ -259,42 +313,42 @@ const std::array<Setting, 30>& table() noexcept {
       {.key = "header_timeout",
        .kind = Kind::duration,
        .value_name = "TIME",
-       .help = "For the whole head of a request, from its first byte",
+       .help = "Time for the whole head of a request, from its first byte",
        .member = &Config::header_timeout,
        .minimum = 100,
        .maximum = 1_h},
       {.key = "idle_timeout",
        .kind = Kind::duration,
        .value_name = "TIME",
-       .help = "For the next request on a connection",
+       .help = "Time for the next request on a connection",
        .member = &Config::idle_timeout,
        .minimum = 100,
        .maximum = 24_h},
       {.key = "send_timeout",
        .kind = Kind::duration,
        .value_name = "TIME",
-       .help = "For a client that takes no byte of its response",
+       .help = "Time in which a client may take no byte of its response",
        .member = &Config::send_timeout,
        .minimum = 100,
        .maximum = 24_h},
       {.key = "pool_wait_timeout",
        .kind = Kind::duration,
        .value_name = "TIME",
-       .help = "For a page or a free frame; then 503, or a cut when the response has begun",
+       .help = "Time for a page or a free frame; then 503, or a cut when the response has begun",
        .member = &Config::pool_wait_timeout,
        .minimum = 100,
        .maximum = 1_h},
       {.key = "retry_after",
        .kind = Kind::duration,
        .value_name = "TIME",
-       .help = "Retry-After of a 503, in whole seconds",
+       .help = "Time that a 503 asks to wait for (Retry-After), in whole seconds",
        .member = &Config::retry_after,
        .minimum = 1_s,
        .maximum = 1_h},
       {.key = "drain_timeout",
        .kind = Kind::duration,
        .value_name = "TIME",
-       .help = "For what is in flight when the daemon is told to stop",
+       .help = "Time for what is in flight when the daemon is told to stop",
        .member = &Config::drain_timeout,
        .maximum = 24_h},
       {.key = "log_level",
@@ -324,7 +378,14 @@ const std::array<Setting, 30>& table() noexcept {
        .member = &Config::access_log_format,
        .choices = access_log_format_names,
        .needs_restart = true},
-  }};
+      {.key = "sandbox",
+       .kind = Kind::choice,
+       .value_name = "WHEN",
+       .help = "Give up by Landlock all that serving does not need; auto: where the kernel can; on: or do not start",
+       .member = &Config::sandbox,
+       .choices = sandbox_mode_names,
+       .needs_restart = true},
+  };
   return settings;
 }
 
@@ -492,7 +553,8 @@ std::vector<KeyPosition> find_keys(std::string_view text) {
         break;
       case '/': {
         const bool block = text.substr(i).starts_with("/*");
-        const std::size_t end = block ? text.find("*/", i + 2) : text.find('\n', i);
+        // A lone carriage return ends a comment, too: the parser has it so.
+        const std::size_t end = block ? text.find("*/", i + 2) : text.find_first_of("\r\n", i);
         const std::size_t stop = end == std::string_view::npos ? text.size() : end;
         line += static_cast<std::size_t>(std::count(text.begin() + static_cast<std::ptrdiff_t>(i),
                                                     text.begin() + static_cast<std::ptrdiff_t>(stop), '\n'));
@@ -704,7 +766,25 @@ std::optional<ImpossibleSum> find_impossible_sum(const Config& config, const Mac
     }
   }
 
+  for (const std::string& name : config.auth_roots) {
+    if (!config.has_access_control()) {
+      return ImpossibleSum{"auth_roots",
+                           "is of no use without auth_basic_file or auth_token_file; one of them would do"};
+    }
+    if (name.empty() || std::ranges::find(config.roots, name, &RootConfig::name) == config.roots.end()) {
+      return ImpossibleSum{
+          "auth_roots", "has " + show_value(name) + ", which is no root's name; a NAME of roots' NAME=PATH would do"};
+    }
+  }
+
   if (config.listen.empty()) return ImpossibleSum{"listen", "is empty; [\"127.0.0.1:8080\"] would do"};
+  const bool any_tls = std::ranges::any_of(config.listen, &ListenAddress::tls);
+  if (any_tls && config.tls_certificate.empty()) {
+    return ImpossibleSum{"tls_certificate", "is empty, and a tls: address needs one; a PEM file would do"};
+  }
+  if (!config.tls_key.empty() && config.tls_certificate.empty()) {
+    return ImpossibleSum{"tls_key", "is of no use without tls_certificate; both would do"};
+  }
   for (auto address = config.listen.begin(); address != config.listen.end(); ++address) {
     const bool fixed = address->kind == ListenAddress::Kind::unix_socket || address->port != 0;
     if (fixed && std::find(config.listen.begin(), address, *address) != address) {
@@ -755,6 +835,12 @@ std::optional<ImpossibleSum> find_impossible_sum(const Config& config, const Mac
 
 FileOutcome read_config_text(std::string_view text, Config& config) {
   FileOutcome outcome;
+  // The parser takes a NUL for the end of the text, and would not look at what follows it.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    outcome.line = line_of(text, nul + 1);
+    outcome.problem = "is not JSON at this place, which holds a NUL; a text file would do";
+    return outcome;
+  }
   json document;
   try {
     document = json::parse(text, nullptr, true, true);
@@ -909,6 +995,17 @@ std::optional<RootConfig> parse_root(std::string_view text, std::string& problem
 }
 
 std::optional<ListenAddress> parse_listen_address(std::string_view text, std::string& problem) {
+  constexpr std::string_view tls_prefix = "tls:";
+  if (text.starts_with(tls_prefix)) {
+    const std::string_view rest = text.substr(tls_prefix.size());
+    if (rest.starts_with(tls_prefix)) {
+      problem = "has the prefix tls: twice; once would do";
+      return std::nullopt;
+    }
+    std::optional<ListenAddress> address = parse_listen_address(rest, problem);
+    if (address) address->tls = true;
+    return address;
+  }
   constexpr std::string_view unix_prefix = "unix:";
   if (text.starts_with(unix_prefix)) {
     const std::string_view path = text.substr(unix_prefix.size());
@@ -917,7 +1014,7 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text, std::st
       problem = "is not a path of 1 to 107 bytes; unix:/run/ranged/ranged.sock would do";
       return std::nullopt;
     }
-    return ListenAddress{ListenAddress::Kind::unix_socket, "", 0, std::string(path)};
+    return ListenAddress{ListenAddress::Kind::unix_socket, "", 0, std::string(path), false};
   }
   problem = "is not an address to listen on; 127.0.0.1:8080, [::1]:8080 or unix:/path would do";
   const std::size_t colon = text.rfind(':');
@@ -928,7 +1025,7 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text, std::st
   const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
   if (error != std::errc{} || end != port_text.data() + port_text.size()) return std::nullopt;
 
-  ListenAddress address{ListenAddress::Kind::tcp4, "", port, ""};
+  ListenAddress address{ListenAddress::Kind::tcp4, "", port, "", false};
   std::array<char, INET6_ADDRSTRLEN> normal{};
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     address.kind = ListenAddress::Kind::tcp6;

@@ -23,7 +23,7 @@ using SettingMember =
     std::variant<bool Config::*, unsigned Config::*, std::size_t Config::*, std::chrono::milliseconds Config::*,
                  std::string Config::*, std::vector<std::string> Config::*, std::vector<RootConfig> Config::*,
                  std::vector<ListenAddress> Config::*, LogLevel Config::*, LogFormat Config::*,
-                 AccessLogFormat Config::*>;
+                 AccessLogFormat Config::*, SandboxMode Config::*>;
 
 struct Setting {
   enum class Kind : std::uint8_t {
@@ -113,7 +113,7 @@ struct FileOutcome {
 // The forms of values that are more than a number or a name.
 /// "PATH" or "NAME=PATH" (a name has no slash: "./a=b" is a path). Empty optional: `problem` says why.
 [[nodiscard]] std::optional<RootConfig> parse_root(std::string_view text, std::string& problem);
-/// "127.0.0.1:8080", "localhost:8080", "[::1]:8080", "unix:/path".
+/// "127.0.0.1:8080", "localhost:8080", "[::1]:8080", "unix:/path"; before each "tls:".
 [[nodiscard]] std::optional<ListenAddress> parse_listen_address(std::string_view text, std::string& problem);
 
 }  // namespace ranged::server

@@ -49,6 +49,7 @@ struct Loaded {
   Origins origins;
   int exit_code = exit_code::success;
   std::string error;
+  std::string file;  ///< that was read; empty when there is none
 };
 
 std::string one_line(std::string_view text) {
@@ -72,7 +73,7 @@ std::string read_command_line(std::span<const char* const> arguments, CommandLin
   };
   for (const Setting& setting : settings()) {
     std::string names = flag_of(setting);
-    if (setting.short_flag != '\0') names = std::string{'-', setting.short_flag} + ',' + names;
+    if (setting.short_flag != '\0') names.insert(names.begin(), {'-', setting.short_flag, ','});
     std::vector<std::string>& values = command.values[&setting];
     if (setting.kind == Setting::Kind::boolean) {
       app.add_flag(names, values)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -220,7 +221,10 @@ Loaded load(const CommandLine& command, const Environment& environment, const Fi
   } else if (auto variable = environment(std::string(config_variable)); variable && !variable->empty()) {
     file = std::move(variable);
   }
-  if (file && !load_file(*file, read_file, loaded)) return loaded;
+  if (file) {
+    if (!load_file(*file, read_file, loaded)) return loaded;
+    loaded.file = *file;
+  }
   if (!load_environment(environment, loaded)) return loaded;
   if (!load_flags(command, loaded)) {
     loaded.exit_code = exit_code::usage;
@@ -347,7 +351,7 @@ ParseOutcome parse_command_line(std::span<const char* const> arguments, const En
                                 const FileReader& read_file, const Machine& machine) {
   ParseOutcome outcome;
   CommandLine command;
-  const auto fail = [&outcome](int code, std::string error) {
+  const auto fail = [&outcome](int code, const std::string& error) {
     outcome.action = Action::fail;
     outcome.exit_code = code;
     outcome.error = one_line(error);
@@ -373,6 +377,7 @@ ParseOutcome parse_command_line(std::span<const char* const> arguments, const En
   if (command.check_config) return show(Action::check, "ranged: the configuration is in order\n");
   outcome.action = Action::serve;
   outcome.config = std::move(loaded.config);
+  outcome.config_file = std::move(loaded.file);
   return outcome;
 }
 

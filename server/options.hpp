@@ -52,6 +52,7 @@ struct ParseOutcome {
   std::string output;                  ///< for standard output, with its line ends
   std::string error;  ///< one line for standard error, without "ranged: " and line end; empty when there is none
   std::string healthcheck_url;
+  std::string config_file;  ///< that was read; empty when there is none
 };
 
 /// Reads everything: flags > environment > file > defaults. `arguments` are those of main(), the program's name

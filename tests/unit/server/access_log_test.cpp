@@ -36,7 +36,7 @@ AccessRecord sample() {
   record.body_bytes = std::uint64_t{1} << 32;
   record.duration = 1234us;
   record.time_to_first_byte = 56us;
-  record.request_id = 0xfedcba9876543210;
+  record.request_id = "fedcba9876543210";
   record.page_hits = 7;
   record.page_misses = 2;
   return record;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -162,7 +163,8 @@ TEST_CASE("a target that takes nothing never makes anybody wait; what does not f
     if (append(**sink, line + '\n')) accepted.push_back(std::move(line));
   }
   CHECK(accepted.size() < count);
-  CHECK(accepted.size() > 64 * 1024 / 110);
+  // One half at least; whether the writer ran meanwhile, and so filled the pipe too, is the scheduler's to say.
+  CHECK(accepted.size() > (1 << 16) / 2 / 110);
   CHECK((*sink)->dropped() == count - accepted.size());
   // Now somebody reads: all that was accepted arrives.
   std::string text;
@@ -196,11 +198,15 @@ TEST_CASE("the end does not wait for ever for a target that takes nothing") {
     (*sink)->stop();
     dropped = (*sink)->dropped() - (4'000 - accepted);
   }
+  // As much was written as the pipe takes, however many lines that is: a write that ends within a page may leave the
+  // rest of it unused.
+  pollfd room{pipe.writer, POLLOUT, 0};
+  CHECK(::poll(&room, 1, 0) == 0);
   pipe.close_writer();
   // Every line is either there or counted.
   CHECK(lines(pipe.drain()).size() >= accepted - dropped);
   CHECK(dropped > 0);
-  CHECK(accepted - dropped >= 600);
+  CHECK(accepted > dropped);
 }
 
 TEST_CASE("a reader that has gone is counted, not fatal") {

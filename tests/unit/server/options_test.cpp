@@ -189,7 +189,14 @@ TEST_CASE("every setting can be given by flag, variable and file, and means the 
                                                    {"listen", "127.0.0.1:99"},
                                                    {"allowed_hosts", "h.example"},
                                                    {"cors_origins", "https://o.example"},
+                                                   {"sendfile", "false"},
                                                    {"cache_control", "max-age=60"},
+                                                   {"auth_basic_file", "/a/htpasswd"},
+                                                   {"auth_token_file", "/a/tokens"},
+                                                   {"auth_roots", "data"},
+                                                   {"auth_open_metrics", "true"},
+                                                   {"tls_certificate", "/a/certificate.pem"},
+                                                   {"tls_key", "/a/key.pem"},
                                                    {"pool_size", "256MiB"},
                                                    {"page_size", "128KiB"},
                                                    {"huge_pages", "false"},
@@ -198,6 +205,7 @@ TEST_CASE("every setting can be given by flag, variable and file, and means the 
                                                    {"disk_queue", "77"},
                                                    {"max_loads", "9"},
                                                    {"max_waiters", "88"},
+                                                   {"max_scans", "7"},
                                                    {"max_window", "2MiB"},
                                                    {"max_ranges", "66"},
                                                    {"max_connections", "55"},
@@ -211,10 +219,14 @@ TEST_CASE("every setting can be given by flag, variable and file, and means the 
                                                    {"log_level", "error"},
                                                    {"log_format", "json"},
                                                    {"access_log", "/a/log"},
-                                                   {"access_log_format", "combined"}};
+                                                   {"access_log_format", "combined"},
+                                                   {"sandbox", "on"}};
   REQUIRE(samples.size() == settings().size());
+  // What these say makes no sense without another setting (refused below, in a test of their own).
+  const std::set<std::string_view> dependent{"auth_roots", "tls_key"};
   const Config defaults = served(Surroundings{}({}));
   for (const Setting& setting : settings()) {
+    if (dependent.contains(setting.key)) continue;
     CAPTURE(setting.key);
     const std::string& sample = samples.at(std::string(setting.key));
     const std::string flag = flag_of(setting) + '=' + sample;
@@ -230,6 +242,15 @@ TEST_CASE("every setting can be given by flag, variable and file, and means the 
     const nlohmann::json value = value_of(setting, by_flag);
     CHECK(served(with_file("{\"" + std::string(setting.key) + "\": " + value.dump() + "}")) == by_flag);
   }
+}
+
+TEST_CASE("a setting that is of no use without another is refused, and taken with it") {
+  const Surroundings world;
+  check_refused(world({"--tls-key", "/a/key.pem"}), 78,
+                R"(tls_key "/a/key.pem" (flag --tls-key) is of no use without tls_certificate; both would do)");
+  CHECK(served(world({"--tls-key", "/a/key.pem", "--tls-certificate", "/a/certificate.pem"})).tls_key == "/a/key.pem");
+  CHECK(served(world({"--auth-roots", "data", "--auth-token-file", "/a/tokens", "data=."})).auth_roots ==
+        std::vector<std::string>{"data"});
 }
 
 TEST_CASE("a variable that is set but empty is not set") {
@@ -560,8 +581,8 @@ TEST_CASE("what only a restart can change is named") {
     if (setting.needs_restart) keys.insert(setting.key);
   }
   CHECK(keys == std::set<std::string_view>{"listen", "pool_size", "page_size", "huge_pages", "threads", "disk_threads",
-                                           "disk_queue", "max_loads", "max_waiters", "access_log",
-                                           "access_log_format"});
+                                           "disk_queue", "max_loads", "max_waiters", "max_scans", "access_log",
+                                           "access_log_format", "sandbox"});
 }
 
 TEST_CASE("the reader of files reads files, and no more than a configuration can be") {

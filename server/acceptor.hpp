@@ -1,0 +1,66 @@
+#pragma once
+// Accepts connections on all listeners and hands each to the worker that has the fewest; keeps the limits on how many
+// there are.
+
+#include "server/client_limits.hpp"
+#include "server/listener.hpp"
+#include "server/metrics.hpp"
+#include "server/worker.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace ranged::server {
+
+struct AcceptorLimits {
+  std::size_t connections = 0;             ///< all together
+  std::size_t connections_per_client = 0;  ///< of one address
+};
+
+/// Lives on the control thread's io_context.
+class Acceptor {
+ public:
+  Acceptor(asio::io_context& context, std::vector<Listener> listeners,
+           const std::vector<std::unique_ptr<Worker>>& workers, const AcceptorLimits& limits, SharedMetrics& metrics);
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  void start();
+  /// Closes the listeners: nobody is accepted from here on.
+  void stop();
+
+  [[nodiscard]] std::size_t connections() const noexcept;
+
+ private:
+  struct Waiting {
+    Listener listener;
+    asio::posix::stream_descriptor readiness;  ///< of a duplicate of the listener's descriptor
+    bool paused = false;                       ///< waits for the end of the pause, which is all listeners' together
+  };
+
+  void wait(Waiting& waiting);
+  void accept_all(Waiting& waiting);
+  void place(const Listener::Peer& peer, bool tls);
+  /// Lets a listener rest that cannot accept, so that it does not spin.
+  void pause(Waiting& waiting);
+  /// Out of descriptors: takes the connection with the spare one and closes it, so that the client learns.
+  void shed(const Listener& listener);
+
+  std::vector<std::unique_ptr<Waiting>> waiting_;
+  const std::vector<std::unique_ptr<Worker>>* workers_;
+  AcceptorLimits limits_;
+  SharedMetrics* metrics_;
+  ClientLimits clients_;
+  asio::steady_timer pause_;
+  bool pausing_ = false;
+  int spare_descriptor_;
+  bool stopped_ = false;  ///< a pause that had ended already must not wait for a listener that is gone
+};
+
+}  // namespace ranged::server

@@ -1,0 +1,325 @@
+#include "server/handlers/scan_stream.hpp"
+
+#include "server/disk_call.hpp"
+#include "server/reply.hpp"
+
+#include <ranged/storage/local_file.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace ranged::server {
+
+namespace {
+
+/// How long a step works before its records are sent and others of the scan threads have their turn: short beside the
+/// 100 ms in which a first match is to be seen.
+constexpr std::chrono::milliseconds step_time{20};
+/// How often progress is told.
+constexpr std::chrono::milliseconds progress_interval{250};
+
+/// Makes the calling thread one that gives way: to the event loops and disk threads for the processor (nice 10), and to
+/// all others for the disk (lowest of the best-effort class, ioprio_set(2)). Best effort; once for each thread.
+void give_way() noexcept {
+  constexpr int niceness = 10;
+  constexpr int of_this_thread = 1;    // IOPRIO_WHO_PROCESS
+  constexpr int lowest = 2 << 13 | 7;  // IOPRIO_CLASS_BE, level 7
+  thread_local bool done = false;
+  if (std::exchange(done, true)) return;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), niceness);
+  ::syscall(SYS_ioprio_set, of_this_thread, 0, lowest);
+}
+
+std::string_view render_header(const Exchange& exchange, std::string_view media_type, bool chunked,
+                               std::span<char> room) noexcept {
+  http::HeaderWriter writer(room);
+  write_common_fields(writer, exchange, 200);
+  writer.field("Content-Type", media_type);
+  if (chunked) writer.append("Transfer-Encoding: chunked\r\n");
+  writer.append("Cache-Control: no-store\r\n\r\n");
+  return writer.failed() ? std::string_view{} : writer.text();
+}
+
+/// One step, on a scan thread.
+struct StepCall {
+  Scan* scan;
+  ScanStep step;
+  boost::system::result<ScanState> operator()() const {
+    give_way();
+    return scan->work(step);
+  }
+};
+
+Task<boost::system::result<ScanState>> run_step(Exchange* exchange, Scan* scan, std::string* records) {
+  const ScanStep step{records, Clock::now() + step_time, &exchange->client->connection};
+  DiskExecutor* const threads = exchange->worker->services().scan_threads;
+  // The scan has its own deadlines; the connection's stands still while nothing is sent.
+  exchange->client->connection.set_deadline(Clock::time_point::max());
+  boost::system::result<ScanState> done =
+      co_await call_on_disk(threads, &exchange->worker->mailbox(), StepCall{scan, step});
+  co_return done;
+}
+
+double seconds_since(Clock::time_point began) {
+  return std::chrono::duration<double>(Clock::now() - began).count();
+}
+
+void append_progress(std::string& out, const Scan& scan, Clock::time_point began) {
+  const double seconds = std::max(seconds_since(began), 1e-6);
+  const double rate = static_cast<double>(scan.scanned()) / seconds;
+  const double rest = static_cast<double>(scan.total() - std::min(scan.total(), scan.scanned()));
+  fmt::format_to(std::back_inserter(out),
+                 R"({{"type":"progress","scanned":{},"total":{},"read":{},"bytes_per_second":{:.0f},"eta_seconds":)",
+                 scan.scanned(), scan.total(), scan.bytes_read(), rate);
+  if (rate > 0) {
+    fmt::format_to(std::back_inserter(out), "{:.3f}", rest / rate);
+  } else {
+    out += "null";
+  }
+  scan.describe_progress(out);
+  out += "}\n";
+}
+
+void append_end(std::string& out, const Scan& scan, Clock::time_point began, std::string_view status) {
+  fmt::format_to(std::back_inserter(out),
+                 R"({{"type":"end","status":"{}","scanned":{},"total":{},"read":{},"seconds":{:.6f})", status,
+                 scan.scanned(), scan.total(), scan.bytes_read(), seconds_since(began));
+  scan.describe_end(out);
+  out += "}\n";
+}
+
+/// Runs the scan to its end and sends its records.
+Task<void> stream_scan(Exchange* exchange, const FileRequest* request, OpenFiles::Handle file, Window window,
+                       std::unique_ptr<Scan> scan, std::string_view name) {
+  SharedMetrics& metrics = *exchange->worker->services().shared_metrics;
+  RecordStream stream(exchange, "application/x-ndjson");
+  bool there = co_await stream.begin();
+  if (!there || exchange->is_head()) co_return;
+  std::string records;
+  records.reserve(ScanStep::record_limit + (std::size_t{4} << 10));
+  fmt::format_to(std::back_inserter(records), R"({{"type":"begin","scan":"{}","file":)", name);
+  append_quoted(records, request->name);
+  fmt::format_to(std::back_inserter(records), R"(,"size":{},"etag":)", file->key.version().size);
+  append_quoted(records, file->entity_tag);
+  fmt::format_to(std::back_inserter(records), ",\"offset\":{},\"length\":{}}}\n", window.offset, window.length);
+  there = co_await stream.send(records);
+
+  const Clock::time_point began = Clock::now();
+  Clock::time_point told = began;
+  std::uint64_t read_before = 0;
+  std::string_view status;
+  while (there && status.empty()) {
+    records.clear();
+    const boost::system::result<ScanState> done = co_await run_step(exchange, scan.get(), &records);
+    metrics.scan_bytes.fetch_add(scan->bytes_read() - read_before, std::memory_order_relaxed);
+    read_before = scan->bytes_read();
+    if (!done) {
+      status = done.error() == make_error_code(StorageError::stale_version) ? "stale" : "failed";
+    } else if (*done == ScanState::complete) {
+      status = "complete";
+    } else if (exchange->client->connection.peer_gone()) {
+      exchange->report.end = SendEnd::client_left;
+      break;
+    } else if (exchange->client->connection.interrupted()) {
+      // The daemon stops; what the socket still takes tells so.
+      status = "stopped";
+    } else if (Clock::now() - told >= progress_interval) {
+      told = Clock::now();
+      append_progress(records, *scan, began);
+    }
+    if (!status.empty()) append_end(records, *scan, began, status);
+    if (!records.empty()) there = co_await stream.send(records);
+  }
+  if (there && !status.empty()) co_await stream.end();
+  if (status == "stale") {
+    metrics.scans_stale.fetch_add(1, std::memory_order_relaxed);
+    exchange->site->files->forget(request->name, file.get());
+  }
+  if (status.empty()) metrics.scans_abandoned.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+RecordStream::RecordStream(Exchange* exchange, std::string_view media_type) noexcept
+    : exchange_(exchange), media_type_(media_type), chunked_(exchange->head.version >= 11) {
+  // To HTTP/1.0 the end of the connection is the end of the body.
+  if (!chunked_) exchange->keep_alive = false;
+}
+
+Task<bool> RecordStream::begin() {
+  exchange_->status = 200;
+  exchange_->report = {};
+  // The longest header that there is: CORS adds a configured origin.
+  std::string header(std::size_t{8} << 10, '\0');
+  header.resize(render_header(*exchange_, media_type_, chunked_, header).size());
+  return send_parts(std::move(header), {}, {});
+}
+
+Task<bool> RecordStream::send(std::string_view text) {
+  if (!chunked_) return send_parts({}, text, {});
+  return send_parts(fmt::format("{:x}\r\n", text.size()), text, "\r\n");
+}
+
+Task<bool> RecordStream::end() {
+  return send_parts(chunked_ ? "0\r\n\r\n" : "", {}, {});
+}
+
+Task<bool> RecordStream::send_parts(std::string first, std::string_view second, std::string_view third) {
+  Connection& connection = exchange_->client->connection;
+  const SendContext context = exchange_->send_context(nullptr);
+  const std::size_t total = first.size() + second.size() + third.size();
+  for (std::size_t sent = 0; sent < total;) {
+    std::array<iovec, 3> buffers{};
+    std::size_t count = 0;
+    std::size_t skip = sent;
+    for (const std::string_view part : {std::string_view(first), second, third}) {
+      const std::size_t skipped = std::min(skip, part.size());
+      skip -= skipped;
+      // sendmsg reads only.
+      if (skipped < part.size()) buffers[count++] = {const_cast<char*>(part.data()) + skipped, part.size() - skipped};
+    }
+    const boost::system::result<std::size_t> result = connection.send(std::span(buffers).first(count), false);
+    if (result) {
+      sent += *result;
+      exchange_->report.body_bytes += *result;
+      context.metrics->response_bytes[static_cast<std::size_t>(BytePath::memory)].add(*result);
+      if (exchange_->report.first_byte == Clock::time_point{}) exchange_->report.first_byte = Clock::now();
+      continue;
+    }
+    if (result.error() != boost::system::errc::resource_unavailable_try_again) {
+      exchange_->report.end = SendEnd::client_left;
+      co_return false;
+    }
+    const bool room = co_await await_room(context);
+    if (!room) {
+      exchange_->report.end = SendEnd::client_stalled;
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+Task<void> sleep_for(std::chrono::milliseconds time) {
+  const Executor executor = co_await asio::this_coro::executor;
+  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(executor);
+  timer.expires_after(time);
+  co_await timer.async_wait(use_task);
+}
+
+boost::system::result<ScanState> SequentialScan::work(const ScanStep& step) {
+  for (;;) {
+    const boost::system::result<ScanState> written = write_records(step);
+    if (!written || *written == ScanState::paused) return written;
+    if (finished_) return ScanState::complete;
+    if (step.must_pause()) return ScanState::paused;
+    if (piece_.at_end()) {
+      const boost::system::result<ScanPiece> next = reader_.next();
+      if (!next) return next.error();
+      piece_ = *next;
+    }
+    if (!piece_.bytes.empty()) {
+      const std::size_t taken = take(piece_.bytes);
+      piece_.bytes = piece_.bytes.subspan(taken);
+      scanned_ += taken;
+    } else if (piece_.zeros > 0) {
+      const std::uint64_t taken = take_zeros(piece_.zeros);
+      piece_.zeros -= taken;
+      scanned_ += taken;
+    } else {
+      finished_ = finish();
+    }
+  }
+}
+
+Task<ScanFrame> take_scan_frame(Exchange* exchange) {
+  ScanFrame frame = exchange->worker->services().scan_frames->try_take();
+  if (!frame) {
+    exchange->worker->services().shared_metrics->scans_refused.fetch_add(1, std::memory_order_relaxed);
+    Reply reply = problem_reply(problems::too_many_requests, "As many scans as run at once are running; ask again.");
+    reply.retry_after =
+        std::max(1U, static_cast<std::uint32_t>((exchange->site->config->retry_after.count() + 999) / 1000));
+    co_await send_reply(exchange, &reply);
+  }
+  co_return frame;
+}
+
+Task<void> answer_scan(Exchange* exchange, const FileRequest* request, ScanFrame frame, ScanFactory* factory) {
+  boost::system::result<OpenFiles::Handle> opened = co_await open_served_file(exchange, request->name);
+  if (!opened) {
+    Reply reply = file_problem(*exchange, opened.error());
+    co_await send_reply(exchange, &reply);
+    co_return;
+  }
+  OpenFiles::Handle file = std::move(*opened);
+  // Law 5: until its times can tell, a change might not show. What is read from then on is the version's.
+  while (is_racily_clean(file->key.version(), std::chrono::system_clock::now()) && !exchange->is_head() &&
+         file->key.version().modified_ns <= std::chrono::system_clock::now().time_since_epoch().count()) {
+    co_await sleep_for(racily_clean_span);
+  }
+  const std::uint64_t size = file->key.version().size;
+  const std::string* const offset = request->query.find("offset");
+  const std::string* const length = request->query.find("len");
+  Window window{0, size};
+  if (!factory->of_whole_file()) {
+    // Both were found well-formed before the file was opened.
+    const std::optional<Window> part =
+        read_window(offset != nullptr ? *offset : "0", length != nullptr ? *length : fmt::to_string(size), size);
+    if (part) window = *part;
+  }
+  const ScanTarget target{file->source, size, window, frame.bytes()};
+  std::unique_ptr<Scan> scan = factory->make(target);
+  const std::string_view name = factory->name();
+  co_await stream_scan(exchange, request, std::move(file), window, std::move(scan), name);
+}
+
+std::optional<Reply> check_window(const QueryParameters& query) {
+  const std::string* const offset = query.find("offset");
+  const std::string* const length = query.find("len");
+  if (offset != nullptr && !read_window(*offset, "0", 0)) {
+    return bad_parameter("The offset is a number, decimal or 0x hexadecimal; with a minus it counts from the end.",
+                         "offset");
+  }
+  if (length != nullptr && !read_number(*length)) {
+    return bad_parameter("The length is a number of bytes, decimal or 0x hexadecimal.", "len");
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> read_bounded(const QueryParameters& query, std::string_view name, std::uint64_t minimum,
+                                          std::uint64_t maximum, std::uint64_t otherwise) {
+  const std::string* const text = query.find(name);
+  if (text == nullptr) return otherwise;
+  const std::optional<std::uint64_t> number = read_number(*text);
+  if (!number || *number < minimum || *number > maximum) return std::nullopt;
+  return number;
+}
+
+Reply bad_parameter(std::string_view detail, std::string_view parameter) {
+  return problem_reply(problems::bad_parameter, detail, parameter);
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void append_hex(std::string& out, std::span<const std::byte> bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const std::byte byte : bytes) {
+    out += digits[std::to_integer<std::size_t>(byte) >> 4];
+    out += digits[std::to_integer<std::size_t>(byte) & 15];
+  }
+}
+
+}  // namespace ranged::server

@@ -1,0 +1,41 @@
+#pragma once
+// Names and password hashes as htpasswd writes them: bcrypt and SHA-crypt, checked by libxcrypt.
+
+#include <boost/system/result.hpp>
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace ranged::server {
+
+/// What is wrong with a file of secrets. Never holds any of its text.
+struct SecretFileError {
+  std::size_t line = 0;     ///< counted from 1; 0: the file as a whole
+  std::string_view reason;  ///< what is wrong and what would do
+};
+
+/// Immutable once parsed; thread-safe.
+class PasswordFile {
+ public:
+  /// Passwords longer than this are refused unhashed: SHA-crypt's cost grows with their length.
+  static constexpr std::size_t max_password_bytes = 256;
+
+  /// Reads lines NAME:HASH; empty ones and those that begin with # are skipped. Hashes: bcrypt ($2a$, $2b$, $2y$; a
+  /// cost of 14 at most) and SHA-crypt ($5$, $6$; 1,000,000 rounds at most). Others are refused: they are either too
+  /// weak to keep a password or need more memory than this daemon takes.
+  [[nodiscard]] static boost::system::result<PasswordFile, SecretFileError> parse(std::string_view text);
+
+  /// Whether `name` has that password. Takes as long for a name that is not there. Blocks the calling thread for a hash
+  /// (1 ms to 1 s): for a disk thread.
+  [[nodiscard]] bool verify(std::string_view name, std::string_view password) const;
+
+  [[nodiscard]] bool contains(std::string_view name) const { return hashes_.find(name) != hashes_.end(); }
+  [[nodiscard]] std::size_t size() const noexcept { return hashes_.size(); }
+
+ private:
+  std::map<std::string, std::string, std::less<>> hashes_;
+};
+
+}  // namespace ranged::server

@@ -1,0 +1,141 @@
+#include "server/worker.hpp"
+
+#include "server/session.hpp"
+
+#include <ranged/http/http_date.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <new>
+#include <utility>
+
+namespace ranged::server {
+
+Worker::Worker(const Services& services, std::shared_ptr<const Site> site)
+    : services_(&services),
+      site_(std::move(site)),
+      // Posts from other threads stay legal; only the reactor's own locks go (asio/detail/concurrency_hint.hpp).
+      context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
+      work_(asio::make_work_guard(context_)),
+      readiness_(context_),
+      mailbox_(context_),
+      timer_(context_.get_executor()),
+      scratch_(std::make_unique<SendScratch>()) {}
+
+Worker::~Worker() {
+  join();
+}
+
+void Worker::start(unsigned number) {
+  last_stream_ = StreamId{number} << 48U;  // streams of different workers never share a number
+  thread_ = std::thread([this, number] { run(number); });
+}
+
+void Worker::run(unsigned number) {
+  ::pthread_setname_np(::pthread_self(), fmt::format("worker-{}", number).c_str());
+  const FrameCache frames;
+  readiness_.start();
+  sweep();
+  context_.run();
+}
+
+void Worker::adopt(Accepted accepted) {
+  asio::post(context_, [this, accepted = std::move(accepted), place = WorkerPlace(connections_)]() mutable {
+    begin(std::move(accepted), std::move(place));
+  });
+}
+
+void Worker::begin(Accepted accepted, WorkerPlace place) {
+  const bool tls = accepted.tls;
+  const int descriptor = accepted.descriptor;
+  std::unique_ptr<Client> client;
+  try {
+    client = std::make_unique<Client>(std::move(accepted), std::move(place), readiness_, metrics_.connections_closed);
+  } catch (const std::bad_alloc&) {
+    ::close(descriptor);
+    return;
+  }
+  try {
+    client->stream = next_stream();
+    metrics_.connections_accepted.add();
+    if (tls) client->connection.start_tls(*site_->tls);
+    if (!client->connection.valid() || stopping_) return;
+    clients_.push_back(*client);
+    asio::co_spawn(context_, serve_client(this, std::move(client)), asio::detached);
+  } catch (const std::bad_alloc&) {
+    // What there was of it has closed the connection.
+    return;
+  }
+}
+
+void Worker::use(std::shared_ptr<const Site> site) {
+  asio::post(context_, [this, site = std::move(site)] { site_ = site; });
+}
+
+void Worker::drain() {
+  asio::post(context_, [this] {
+    for (auto it = clients_.begin(); it != clients_.end();) {
+      Client& client = *it++;  // an interrupted client leaves the list
+      if (client.idle) client.connection.interrupt();
+    }
+  });
+}
+
+void Worker::interrupt_all() {
+  for (auto it = clients_.begin(); it != clients_.end();) (it++)->connection.interrupt();
+}
+
+void Worker::stop() {
+  asio::post(context_, [this] {
+    stopping_ = true;
+    // Whatever is waited for, a disk that hangs among it, is waited for no longer; sweeps go on until the last has
+    // ended.
+    end_waits(Clock::time_point::max());
+    interrupt_all();
+    readiness_.stop();
+    if (clients_.empty()) timer_.cancel();
+    work_.reset();
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::set_date() {
+  const std::int64_t now = std::time(nullptr);
+  if (now == date_seconds_ && date_length_ != 0) return;
+  date_seconds_ = now;
+  date_length_ = http::format_http_date(now, date_);
+}
+
+void Worker::end_waits(Clock::time_point now) {
+  services_->pool->expire_waiters(now);
+  mailbox_.expire(now);
+}
+
+void Worker::sweep() {
+  set_date();
+  const Clock::time_point now = Clock::now();
+  for (auto it = clients_.begin(); it != clients_.end();) {
+    Client& client = *it++;
+    if (client.connection.deadline() <= now) client.connection.interrupt();
+  }
+  if (stopping_) interrupt_all();
+  end_waits(stopping_ ? Clock::time_point::max() : now);
+  mailbox_.open_left();
+  site_->files->sweep(now);
+  timer_.expires_after(sweep_interval);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !(stopping_ && clients_.empty())) sweep();
+  });
+}
+
+}  // namespace ranged::server

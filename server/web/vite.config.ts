@@ -13,7 +13,12 @@ export default defineConfig({
     emptyOutDir: true,
   },
   server: {
-    proxy: { '/files': 'http://127.0.0.1:8080', '/bytes': 'http://127.0.0.1:8080', '/info': 'http://127.0.0.1:8080' },
+    proxy: Object.fromEntries(
+      ['/files', '/bytes', '/info', '/search', '/map', '/extents', '/digest', '/strings', '/watch'].map((address) => [
+        address,
+        'http://127.0.0.1:8080',
+      ]),
+    ),
   },
-  test: { include: ['tests/**/*.test.ts'], environment: 'node' },
+  test: { include: ['tests/**/*.test.ts'], environment: 'node', testTimeout: 30_000 },
 });

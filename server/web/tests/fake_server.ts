@@ -8,7 +8,10 @@ export function byteOf(offset: number): number {
 }
 
 export function contents(offset: number, length: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, index) => byteOf(offset + index));
+  // A plain loop: the tests make hundreds of pages, and Uint8Array.from takes ten times as long.
+  const out = new Uint8Array(length);
+  for (let index = 0; index < length; ++index) out[index] = byteOf(offset + index);
+  return out;
 }
 
 export interface Asked {
@@ -24,7 +27,7 @@ export class FakeServer {
   etag = '"one"';
   readonly asked: Asked[] = [];
   /** Answers instead of the file, or undefined to let it answer. */
-  intercept: ((asked: Asked) => Promise<Response> | Response | undefined) | undefined;
+  intercept: ((asked: Asked) => Promise<Response | undefined> | Response | undefined) | undefined;
   #held: { resolve: () => void }[] | undefined;
 
   constructor(size: number) {

@@ -248,6 +248,26 @@ describe('a server that goes away', () => {
     await settle(1);
     expect(source.state(1).kind).toBe('ready');
   });
+
+  it('is given that time though a request that was under way is answered meanwhile', async () => {
+    let answer: (() => void) | undefined;
+    server.intercept = ({ range }) => {
+      if (range?.startsWith(`bytes=${pageSize}-`)) return problem(503, 'No page is free', { 'Retry-After': '7' });
+      return new Promise<undefined>((resolve) => (answer = () => resolve(undefined)));
+    };
+    source.want([1, 2]);
+    await settle();
+    answer!();
+    await settle();
+    expect(source.state(2).kind).toBe('ready');
+    expect(source.health).toMatchObject({ kind: 'waiting', message: 'No page is free' });
+    server.intercept = undefined;
+    await settle(6_999);
+    expect(source.state(1).kind).toBe('absent');
+    await settle(1);
+    expect(source.state(1).kind).toBe('ready');
+    expect(source.health.kind).toBe('ok');
+  });
 });
 
 describe('a file that changes', () => {

@@ -12,9 +12,11 @@ describe('the address of a view', () => {
       group: 8,
       encoding: 'utf-8',
       order: 'big',
+      search: 'regex,i:a/b?c&d#e+f g%',
     };
     expect(formatViewLink(link)).toBe(
-      '#offset=0x10000000000&top=0xffffffff60&select=0x10000000000+64&columns=32&group=8&encoding=utf-8&order=big',
+      '#offset=0x10000000000&top=0xffffffff60&select=0x10000000000+64&columns=32&group=8&encoding=utf-8&order=big' +
+        '&search=regex,i:a/b?c%26d%23e%2Bf%20g%25',
     );
     expect(formatViewLink({})).toBe('');
   });
@@ -33,6 +35,7 @@ describe('the address of a view', () => {
         group: fc.constantFrom(...groupSizes),
         encoding: fc.constantFrom('ascii', 'utf-8', 'latin-1', 'ebcdic' as const),
         order: fc.constantFrom('little', 'big'),
+        search: fc.string({ minLength: 1, unit: 'grapheme' }),
       },
       { requiredKeys: [] },
     ) as fc.Arbitrary<ViewLink>;
@@ -52,6 +55,8 @@ describe('the address of a view', () => {
     expect(parseViewLink('#select=9007199254740991+9')).toEqual({});
     expect(parseViewLink('#select=0x10%2B4')).toEqual({ select: { offset: 16, length: 4 } });
     expect(parseViewLink('#offset=4096')).toEqual({ offset: 4096 });
+    expect(parseViewLink('#search=')).toEqual({});
+    expect(parseViewLink(`#search=${'x'.repeat(5000)}`)).toEqual({});
     expect(parseViewLink('')).toEqual({});
   });
 

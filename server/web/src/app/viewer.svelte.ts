@@ -5,12 +5,13 @@ import { type Api, type FileInfo, ReadFailure } from '../core/api';
 import { type Bookmark, loadBookmarks, saveBookmarks, withBookmark, withoutBookmark } from '../core/bookmarks';
 import { evaluateGoto, type GotoResult } from '../core/expression';
 import { type ByteOrder, inspectedBytes } from '../core/inspector';
-import { PageSource, type SourceHealth } from '../core/page_source';
+import { pageSize, PageSource, type SourceHealth } from '../core/page_source';
 import { addressOfPath } from '../core/paths';
-import { clamp, fewestColumns, mostColumns } from '../core/rows';
+import { clamp, fewestColumns, mostColumns, quotient } from '../core/rows';
 import { isTextEncoding, type TextEncoding } from '../core/text_encodings';
 import { formatViewLink, groupSizes, type GroupSize, parseViewLink, type Span, type ViewLink } from '../core/view_link';
 import type { HexView } from '../hex_view/hex_view';
+import type { Insight } from './insight.svelte';
 import { navigation } from './navigation.svelte';
 import { readSetting, storage, writeSetting } from './settings';
 
@@ -19,6 +20,8 @@ const probeInterval = 5000;
 /** Browsers limit how often an address may change (Safari: 100 times in 30 s). */
 const linkDelay = 350;
 const openRetry = 2000;
+/** How long the present version's first pages are waited for while the older one is still on screen. */
+const longestPriming = 1500;
 
 export type Opening =
   { readonly kind: 'opening' } | { readonly kind: 'open' } | { readonly kind: 'failed'; readonly failure: ReadFailure };
@@ -45,10 +48,22 @@ export class Viewer {
   encoding = $state<TextEncoding>('ascii');
   order = $state<ByteOrder>(readSetting('order') === 'big' ? 'big' : 'little');
 
+  /** What is searched for, as the address tells it. */
+  search = $state<string | undefined>();
+  /** The bytes in view. */
+  view = $state.raw<Span>({ offset: 0, length: 0 });
+
   bookmarks = $state.raw<readonly Bookmark[]>([]);
   bookmarksLast = $state(true);
   /** The bytes from the cursor on that the inspector reads; undefined while they are being fetched. */
   inspected = $state.raw<Uint8Array | undefined>();
+
+  /** Map, extents, watching: comes when the file is open. */
+  insight = $state.raw<Insight | undefined>();
+  /** What is known of a change beyond that there was one. */
+  news = $state('');
+  /** The present version is shown whenever there is one; at the end of the file the view stays at the end. */
+  follow = $state(false);
 
   readonly size = $derived(this.source?.size ?? 0);
 
@@ -72,13 +87,22 @@ export class Viewer {
   start(element: HexView): () => void {
     this.#element = element;
     const moved = (): void => this.#moved();
-    const scrolled = (): void => this.#saveLink();
+    const scrolled = (): void => {
+      this.#look();
+      this.#saveLink();
+    };
     element.addEventListener('cursorchange', moved);
     element.addEventListener('viewchange', scrolled);
+    const sought = (event: Event): void => {
+      void this.insight?.seekData(event instanceof CustomEvent && event.detail === -1 ? -1 : 1);
+    };
+    element.addEventListener('seekdata', sought);
     const look = (): void => {
       if (document.visibilityState === 'visible') void this.source?.probe();
     };
-    this.#probeTimer = setInterval(look, probeInterval);
+    this.#probeTimer = setInterval(() => {
+      if (this.insight?.watching !== true) look();
+    }, probeInterval);
     document.addEventListener('visibilitychange', look);
     window.addEventListener('online', look);
     void this.open();
@@ -89,6 +113,7 @@ export class Viewer {
       clearTimeout(this.#openTimer);
       element.removeEventListener('cursorchange', moved);
       element.removeEventListener('viewchange', scrolled);
+      element.removeEventListener('seekdata', sought);
       document.removeEventListener('visibilitychange', look);
       window.removeEventListener('online', look);
       this.source?.dispose();
@@ -100,11 +125,20 @@ export class Viewer {
     clearTimeout(this.#openTimer);
     try {
       const info = await this.api.info(this.path, this.#ended.signal);
-      if (this.#ended.signal.aborted) return;
-      const first = this.source === undefined;
-      this.source?.dispose();
-      const source = new PageSource(this.api, { path: this.path, size: info.size, etag: info.etag });
+      if (this.#gone()) return;
+      const before = this.source;
+      const first = before === undefined;
+      const version = { path: this.path, size: info.size, etag: info.etag };
+      const source = new PageSource(this.api, version, before?.bequeath());
       source.subscribe(() => this.#sourceChanged());
+      if (before) await this.#prime(source);
+      if (this.#gone() || this.source !== before) {
+        source.dispose();
+        return;
+      }
+      const atEnd = this.follow && this.#element!.atEnd;
+      before?.dispose();
+      this.news = '';
       this.info = info;
       this.source = source;
       this.health = source.health;
@@ -112,6 +146,7 @@ export class Viewer {
       const element = this.#element!;
       this.configure();
       element.source = source;
+      if (atEnd) element.scrollToEnd();
       if (first) {
         this.#show(parseViewLink(navigation.fragment));
         // Once it is no longer hidden.
@@ -131,6 +166,30 @@ export class Viewer {
     }
   }
 
+  #gone(): boolean {
+    return this.#ended.signal.aborted;
+  }
+
+  /** Waits for the pages that the view will show, so that it does not go blank in between. Failures show later. */
+  async #prime(source: PageSource): Promise<void> {
+    const element = this.#element!;
+    const rows = (element.wholeRows + 1) * this.columns;
+    const top = clamp(this.follow && element.atEnd ? source.size : element.top, 0, Math.max(0, source.size - rows));
+    const [first, last] = [top, top + rows - 1].map((at) => quotient(Math.min(at, source.size - 1), pageSize));
+    const pages = first === last ? [first!] : [first!, last!];
+    if (source.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, longestPriming);
+      source.subscribe(() => {
+        const waiting = pages.some((page) => source.state(page).kind === 'loading');
+        if (waiting && source.health.kind === 'ok') return;
+        clearTimeout(timer);
+        resolve();
+      });
+      source.want(pages);
+    });
+  }
+
   /** Hands the settings to the grid. */
   configure(): void {
     const element = this.#element;
@@ -139,6 +198,16 @@ export class Viewer {
     element.group = this.group;
     element.encoding = this.encoding;
     element.marks = this.bookmarks;
+    this.#look();
+  }
+
+  setSearch(search: string | undefined): void {
+    this.search = search;
+    this.#saveLink();
+  }
+
+  showMatches(matches: readonly Span[]): void {
+    if (this.#element) this.#element.hits = matches;
   }
 
   setColumns(columns: number): void {
@@ -169,14 +238,15 @@ export class Viewer {
     return evaluateGoto(text, { cursor: this.cursor, size: this.size });
   }
 
-  /** Goes to a place from which Back leads here again. */
-  jump(place: Span): void {
+  /** Goes to a place from which Back leads here again; with `instead` to where it would have led before. */
+  jump(place: Span, instead = false): void {
     const element = this.#element;
     if (!element) return;
-    this.#writeLink();
+    if (!instead) this.#writeLink();
     element.selectSpan(place);
     clearTimeout(this.#linkTimer);
-    navigation.push(addressOfPath(this.path) + formatViewLink(this.link()));
+    if (instead) this.#writeLink();
+    else navigation.push(addressOfPath(this.path) + formatViewLink(this.link()));
   }
 
   /** Back, Forward, or a fragment typed into the address bar. */
@@ -186,6 +256,26 @@ export class Viewer {
     this.#adopt(link);
     this.configure();
     this.#show(link);
+  }
+
+  /** Shows a place without moving the cursor or the selection. */
+  scrollTo(offset: number): void {
+    this.#element?.scrollToOffset(offset);
+  }
+
+  /** Where a search for something from here begins: at the cursor if it is in view, or else at the top. */
+  get standing(): number {
+    const element = this.#element;
+    if (!element) return 0;
+    const end = element.top + element.wholeRows * this.columns;
+    return this.cursor >= element.top && this.cursor < end ? this.cursor : element.top;
+  }
+
+  setFollow(follow: boolean): void {
+    this.follow = follow;
+    if (!follow) return;
+    if (this.health.kind === 'changed') void this.open();
+    this.#element?.scrollToEnd();
   }
 
   focus(): void {
@@ -213,6 +303,7 @@ export class Viewer {
       group: this.group,
       encoding: this.encoding,
       order: this.order,
+      ...(this.search !== undefined && { search: this.search }),
     };
   }
 
@@ -227,6 +318,12 @@ export class Viewer {
     if (link.group !== undefined) this.group = link.group;
     if (link.encoding !== undefined) this.encoding = link.encoding;
     if (link.order !== undefined) this.order = link.order;
+    if (link.search !== undefined) this.search = link.search;
+  }
+
+  #look(): void {
+    const element = this.#element;
+    if (element) this.view = { offset: element.top, length: (element.wholeRows + 1) * this.columns };
   }
 
   #show(link: ViewLink): void {

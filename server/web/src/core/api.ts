@@ -44,6 +44,8 @@ export class ReadFailure extends Error {
     message: string,
     /** What the server asked for with Retry-After, in milliseconds. */
     readonly retryAfter?: number,
+    /** The status of the answer, where there was one. */
+    readonly status?: number,
   ) {
     super(message);
   }
@@ -107,24 +109,26 @@ async function problemText(response: Response): Promise<string> {
   return `The server answered ${response.status}`;
 }
 
-async function failureOf(response: Response): Promise<ReadFailure> {
+/** Why an answer that is not ok is not. */
+export async function failureOf(response: Response): Promise<ReadFailure> {
+  const { status } = response;
   const text = await problemText(response);
   const seconds = Number(response.headers.get('Retry-After') ?? '');
   const retryAfter = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
-  switch (response.status) {
+  switch (status) {
     case 404:
     case 410:
-      return new ReadFailure('gone', text);
+      return new ReadFailure('gone', text, undefined, status);
     case 412:
     case 416:
-      return new ReadFailure('changed', 'The file has changed');
+      return new ReadFailure('changed', 'The file has changed', undefined, status);
     case 429:
     case 502:
     case 503:
     case 504:
-      return new ReadFailure('busy', text, retryAfter);
+      return new ReadFailure('busy', text, retryAfter, status);
     default:
-      return new ReadFailure('refused', text);
+      return new ReadFailure('refused', text, undefined, status);
   }
 }
 
@@ -144,7 +148,8 @@ export class Api {
     this.#silenceLimit = limit;
   }
 
-  async #request<T>(
+  /** One request, and what `read` makes of its answer: whatever fails is told as a ReadFailure, but for the caller's own abort. */
+  async request<T>(
     address: string,
     init: RequestInit,
     signal: AbortSignal | undefined,
@@ -168,7 +173,7 @@ export class Api {
   }
 
   async #json<T>(address: string, signal: AbortSignal | undefined): Promise<T> {
-    return this.#request(address, { headers: { Accept: 'application/json' } }, signal, async (response) => {
+    return this.request(address, { headers: { Accept: 'application/json' } }, signal, async (response) => {
       if (!response.ok) throw await failureOf(response);
       try {
         return (await response.json()) as T;
@@ -195,9 +200,17 @@ export class Api {
     return info;
   }
 
+  /** The answer to a request for a stream of records, as soon as its header is there; `signal` ends its body, too. */
+  stream(address: string, signal: AbortSignal): Promise<Response> {
+    return this.request(address, {}, signal, async (response) => {
+      if (!response.ok) throw await failureOf(response);
+      return response;
+    });
+  }
+
   /** Whether the file is still that version. Throws `changed` or `gone` if not. */
   async probe(version: Version, signal?: AbortSignal): Promise<void> {
-    await this.#request(`/files/${version.path}`, { method: 'HEAD' }, signal, async (response) => {
+    await this.request(`/files/${version.path}`, { method: 'HEAD' }, signal, async (response) => {
       if (!response.ok) throw await failureOf(response);
       if (response.headers.get('ETag') !== version.etag) throw new ReadFailure('changed', 'The file has changed');
     });
@@ -216,7 +229,7 @@ export class Api {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const last = offset + length - 1;
     const headers = { Range: `bytes=${offset}-${last}`, 'If-Match': version.etag };
-    return this.#request(`/files/${version.path}`, { headers }, signal, async (response, silence) => {
+    return this.request(`/files/${version.path}`, { headers }, signal, async (response, silence) => {
       if (!response.ok) throw await failureOf(response);
       if (response.headers.get('ETag') !== version.etag) {
         await response.body?.cancel();

@@ -37,13 +37,18 @@ function pad(value: number | bigint, digits = 2): string {
   return String(value).padStart(digits, '0');
 }
 
+/** Digits that a float does not have are not made up: from 10^16 on, where String would pad with zeros, an exponent tells. */
+function decimal(value: number): string {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) && Math.abs(value) >= 1e16 ? value.toExponential() : String(value);
+}
+
 /**
  * The shortest decimal that only this value of its type is nearest to. `significand` is the type's precision in bits with
  * the hidden one, `lowestExponent` that of its subnormals' last place.
  */
 export function shortestDecimal(value: number, significand: number, lowestExponent: number): string {
-  if (Object.is(value, -0)) return '-0';
-  if (!Number.isFinite(value) || value === 0) return String(value);
+  if (!Number.isFinite(value) || value === 0) return decimal(value);
   let exponent = Math.floor(Math.log2(Math.abs(value)));
   // log2 rounds: near a power of two it may name the next one.
   if (2 ** exponent > Math.abs(value)) --exponent;
@@ -54,9 +59,9 @@ export function shortestDecimal(value: number, significand: number, lowestExpone
   for (let digits = 1; digits < 17; ++digits) {
     const candidate = Number(value.toPrecision(digits));
     const error = Math.abs(candidate) - Math.abs(value);
-    if (error >= 0 ? error < lastPlace / 2 : -error < below / 2) return String(candidate);
+    if (error >= 0 ? error < lastPlace / 2 : -error < below / 2) return decimal(candidate);
   }
-  return String(value);
+  return decimal(value);
 }
 
 export function decodeFloat16(bits: number): number {
@@ -189,10 +194,7 @@ const types: readonly Type[] = [
     id: 'float64',
     label: 'float64',
     needs: 8,
-    read: ({ view, little }) => {
-      const value = view.getFloat64(0, little);
-      return { value: Object.is(value, -0) ? '-0' : String(value) };
-    },
+    read: ({ view, little }) => ({ value: decimal(view.getFloat64(0, little)) }),
   },
   { id: 'uleb128', label: 'ULEB128', needs: 0, read: ({ bytes }) => varint(bytes, false, (value) => value) },
   { id: 'sleb128', label: 'SLEB128', needs: 0, read: ({ bytes }) => varint(bytes, true, (value) => value) },

@@ -46,6 +46,18 @@ export class PageCache {
     this.#pages.delete(page);
   }
 
+  /** The pages that were used last, up to so many bytes. */
+  recent(bytes: number): Map<number, Uint8Array> {
+    const kept = new Map<number, Uint8Array>();
+    let left = bytes;
+    for (const [page, content] of [...this.#pages].reverse()) {
+      left -= content.byteLength;
+      if (left < 0) break;
+      kept.set(page, content);
+    }
+    return kept;
+  }
+
   clear(): void {
     this.#pages.clear();
     this.#bytes = 0;

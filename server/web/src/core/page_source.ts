@@ -7,8 +7,11 @@
  */
 
 import { type Api, ReadFailure, type Version } from './api';
+import { Changes, heritageCapacity } from './changes';
+import type { HoleLookup } from './extents';
 import { PageCache } from './page_cache';
 import { quotient } from './rows';
+import type { Span } from './view_link';
 
 export const pageSize = 65_536;
 export const cacheCapacity = 16 * 1024 * 1024;
@@ -49,7 +52,7 @@ export interface SourceCounters {
 }
 
 export class PageSource {
-  readonly #cache = new PageCache(cacheCapacity);
+  readonly #cache: PageCache;
   readonly #inFlight = new Map<number, AbortController>();
   readonly #failed = new Map<number, string>();
   /** Pages whose answer failed to come once, though the server was there. */
@@ -61,14 +64,22 @@ export class PageSource {
   #restTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #retryDelay = firstRetry;
+  /** When the server that asked for time may be asked again, as performance.now(). */
+  #notBefore = -Infinity;
   #health: SourceHealth = { kind: 'ok' };
   #disposed = false;
   #counters = { requested: 0, completed: 0, aborted: 0, failed: 0, bytes: 0 };
 
+  #holes: HoleLookup | undefined;
+
   constructor(
     readonly api: Api,
     readonly version: Version,
-  ) {}
+    /** What is known of the version that was shown before. */
+    readonly changes?: Changes,
+  ) {
+    this.#cache = new PageCache(cacheCapacity - (changes ? heritageCapacity : 0));
+  }
 
   get size(): number {
     return this.version.size;
@@ -79,7 +90,40 @@ export class PageSource {
   }
 
   get cachedBytes(): number {
-    return this.#cache.bytes;
+    return this.#cache.bytes + (this.changes?.bytes ?? 0);
+  }
+
+  /** Where the file has holes: what lies in one reads as zeros and is never asked for. */
+  set holes(holes: HoleLookup) {
+    this.#holes = holes;
+    this.#pump();
+    this.#notify();
+  }
+
+  holeAt(offset: number): Span | undefined {
+    return this.#holes?.holeAt(offset);
+  }
+
+  /** Whether the byte is known to differ from the version that was shown before. */
+  changed(offset: number): boolean {
+    if (!this.changes) return false;
+    const page = quotient(offset, pageSize);
+    return this.#cache.has(page) && this.changes.has(offset, page, offset - page * pageSize);
+  }
+
+  /** For the version that follows this one. */
+  bequeath(): Changes {
+    return new Changes(this.#cache.recent(heritageCapacity), this.size);
+  }
+
+  /** Somebody else learnt that the file is another, or gone: nothing more is read. */
+  outdate(kind: 'changed' | 'gone', message: string): void {
+    if (this.#health.kind !== kind) this.#suffer(new ReadFailure(kind, message));
+  }
+
+  /** The file is there again, and is this version. */
+  revive(): void {
+    if (this.#health.kind === 'gone') this.#recover();
   }
 
   get counters(): SourceCounters {
@@ -97,7 +141,7 @@ export class PageSource {
   }
 
   state(page: number): PageState {
-    if (this.#cache.has(page)) return ready;
+    if (this.#cache.has(page) || this.#inHole(page)) return ready;
     const message = this.#failed.get(page);
     if (message !== undefined) return { kind: 'failed', message };
     return this.#inFlight.has(page) ? loading : absent;
@@ -114,6 +158,7 @@ export class PageSource {
       const until = Math.min(end, pageStart + pageSize);
       const bytes = this.#cache.peek(page);
       if (bytes) for (let i = at; i < until; ++i) out[i - offset] = bytes[i - pageStart]!;
+      else if (this.#inHole(page)) out.fill(0, at - offset, until - offset);
       at = until;
     }
   }
@@ -156,6 +201,7 @@ export class PageSource {
     else this.#failed.delete(page);
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
+    this.#notBefore = -Infinity;
     this.#pump();
     this.#notify();
   }
@@ -209,8 +255,13 @@ export class PageSource {
     for (const listener of this.#listeners) listener();
   }
 
+  #inHole(page: number): boolean {
+    const hole = this.#holes?.holeAt(page * pageSize);
+    return hole !== undefined && hole.offset + hole.length >= Math.min(this.size, (page + 1) * pageSize);
+  }
+
   #missing(page: number): boolean {
-    return !this.#cache.has(page) && !this.#inFlight.has(page) && !this.#failed.has(page);
+    return !this.#cache.has(page) && !this.#inHole(page) && !this.#inFlight.has(page) && !this.#failed.has(page);
   }
 
   #pump(): void {
@@ -255,6 +306,7 @@ export class PageSource {
       // Aborted between the last byte and here: the page is no longer wanted, or another request for it is under way.
       if (this.#inFlight.get(page) !== controller) return;
       this.#cache.set(page, bytes);
+      this.changes?.compare(page, bytes);
       this.#breaks.delete(page);
       ++this.#counters.completed;
       this.#counters.bytes += bytes.length;
@@ -267,10 +319,10 @@ export class PageSource {
     }
     this.#inFlight.delete(page);
     if (failure === undefined) {
-      if (this.#health.kind === 'waiting') this.#recover();
+      this.#answered();
     } else if (failure.kind === 'refused') {
       this.#failed.set(page, failure.message);
-      if (this.#health.kind === 'waiting') this.#recover();
+      this.#answered();
     } else if (failure.kind !== 'unreachable' || !this.#breaks.has(page)) {
       this.#suffer(failure);
     }
@@ -302,6 +354,11 @@ export class PageSource {
     }
   }
 
+  /** The server is there. One that asked for time gets it all the same, though an earlier request was answered since. */
+  #answered(): void {
+    if (this.#health.kind === 'waiting' && performance.now() >= this.#notBefore) this.#recover();
+  }
+
   #suffer(failure: ReadFailure): void {
     if (this.#disposed) return;
     if (failure.kind === 'changed' || failure.kind === 'gone') {
@@ -311,6 +368,7 @@ export class PageSource {
     } else if (this.#retryTimer === undefined) {
       const delay = Math.max(failure.retryAfter ?? 0, this.#retryDelay);
       this.#retryDelay = Math.min(longestRetry, this.#retryDelay * 2);
+      if (failure.retryAfter !== undefined) this.#notBefore = performance.now() + failure.retryAfter;
       this.#health = { kind: 'waiting', message: failure.message, nextTry: performance.now() + delay };
       this.#retryTimer = setTimeout(() => {
         this.#retryTimer = undefined;

@@ -91,6 +91,16 @@ export function thumbAt(
   return { top: travel < 2 ? exact : clamp(exact, 1, travel - 1), length };
 }
 
+/**
+ * Where a picture of the whole file belongs behind the thumb, as its distance from either end of the track: the middle of the
+ * thumb then lies on the middle of what is in view. Zero unless the thumb is longer than its part of the file.
+ */
+export function mapInset(thumbLength: number, trackLength: number, rows: number, lastTop: number): number {
+  if (lastTop === 0) return 0;
+  const half = (rows - lastTop) / 2;
+  return Math.max(0, thumbLength / 2 - ((trackLength - thumbLength) * half) / lastTop);
+}
+
 /** The first row for a thumb at `top` of `travel` pixels; both ends are reached exactly. */
 export function rowAtThumb(top: number, travel: number, lastTop: number): number {
   if (travel <= 0 || top <= 0) return 0;

@@ -24,7 +24,12 @@ export interface ViewLink {
   readonly group?: GroupSize;
   readonly encoding?: TextEncoding;
   readonly order?: ByteOrder;
+  /** What is searched for, as search_query.ts writes it. */
+  readonly search?: string;
 }
+
+/** A pattern of the longest kind as text; an address should not be of any length. */
+const longestSearch = 4096;
 
 /** A whole number, decimal or 0x hex, that a Number holds exactly. */
 export function parseOffset(text: string | null | undefined): number | undefined {
@@ -51,6 +56,7 @@ export function parseViewLink(fragment: string): ViewLink {
   const group = groupSizes.find((size) => size === parseOffset(fields.get('group')));
   const encoding = fields.get('encoding');
   const order = fields.get('order');
+  const search = fields.get('search') ?? '';
   return {
     ...(offset !== undefined && { offset }),
     ...(top !== undefined && { top }),
@@ -59,12 +65,15 @@ export function parseViewLink(fragment: string): ViewLink {
     ...(group && { group }),
     ...(encoding !== null && isTextEncoding(encoding) && { encoding }),
     ...((order === 'little' || order === 'big') && { order }),
+    ...(search !== '' && search.length <= longestSearch && { search }),
   };
 }
 
 function hex(offset: number): string {
   return `0x${offset.toString(16)}`;
 }
+
+const unescapeByte = (escape: string): string => String.fromCharCode(parseInt(escape.slice(1), 16));
 
 /** The fragment with its `#`, fields in a fixed order. */
 export function formatViewLink(link: ViewLink): string {
@@ -76,5 +85,8 @@ export function formatViewLink(link: ViewLink): string {
   if (link.group !== undefined) fields.push(`group=${link.group}`);
   if (link.encoding !== undefined) fields.push(`encoding=${link.encoding}`);
   if (link.order !== undefined) fields.push(`order=${link.order}`);
+  // Legible as far as it may be: these need no escape in a fragment.
+  if (link.search !== undefined)
+    fields.push(`search=${encodeURIComponent(link.search).replace(/%(?:3A|2C|2F|3F)/g, unescapeByte)}`);
   return fields.length === 0 ? '' : `#${fields.join('&')}`;
 }

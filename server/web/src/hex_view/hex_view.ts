@@ -2,12 +2,14 @@
  * `<hex-view>`: a grid of a file's bytes, as large as a Number can address, in as many DOM nodes as are on screen. It belongs
  * to no framework: give it a `source` and listen for its events.
  *
- * Properties: source, columns, group, encoding, cursor, anchor, selection, marks, highlight, position.
- * Events: `cursorchange` (cursor or selection moved), `viewchange` (another row is on top), both without bubbling.
+ * Properties: source, columns, group, encoding, cursor, anchor, selection, marks, hits, highlight, position.
+ * Events: `cursorchange` (cursor or selection moved), `viewchange` (other rows are in view), `seekdata` (somebody wants out of
+ * a hole; detail is 1 or -1), all without bubbling.
+ * Slot: `map`, a picture of the file behind the scrollbar's thumb. Where its first byte belongs is --map-inset from the top.
  * Its own keys: arrows, Page Up/Down, Home/End, with Ctrl for the file's ends or groups, with Shift to select, Ctrl+A, Escape.
  */
 
-import { addressDigits, formatAddress } from '../core/format';
+import { addressDigits, formatAddress, formatHex, formatSize } from '../core/format';
 import { type PageSource, pageSize, type SourceHealth } from '../core/page_source';
 import {
   advance,
@@ -15,6 +17,7 @@ import {
   distance,
   fewestColumns,
   lastTopRow,
+  mapInset,
   mostColumns,
   quotient,
   reveal,
@@ -35,11 +38,17 @@ const mostCountedRows = 2 ** 31 - 2;
 /** decodeRow looks this far beyond a row. */
 const margin = 3;
 const shortestThumb = 28;
+/** With fewer rows of a hole in view, a band would hide them all. */
+const fewestBandRows = 3;
+/** Rows from the middle of a band to that of the cursor's row. */
+const bandRoom = 2;
 /** Milliseconds in which a wheel's step has come to 63 %. */
 const wheelTime = 45;
 /** Milliseconds in which a flung view has slowed to 37 %; iOS and Android lie near it. */
 const flingTime = 325;
 const longPressTime = 450;
+const matchInside = 1;
+const matchBegin = 2;
 /** Pixels that a finger may move within a tap. */
 const tapSlop = 9;
 
@@ -64,6 +73,7 @@ interface Row {
   shownNote: string;
   shownIndex: number;
   selected: boolean[];
+  changed: boolean[];
 }
 
 function element(tag: string, classes: string, role?: string): HTMLElement {
@@ -107,6 +117,7 @@ export class HexView extends HTMLElement {
   #cursor = 0;
   #anchor: number | undefined;
   #marks: readonly Span[] = [];
+  #hits: readonly Span[] = [];
   #highlight: Span | undefined;
   #hovered = -1;
   /** The cursor moved by a key: it must be seen. */
@@ -117,6 +128,7 @@ export class HexView extends HTMLElement {
   #target: ScrollPosition = { row: 0, fraction: 0 };
   #travel: 1 | -1 = 1;
   #announcedRow = -1;
+  #announcedHeight = -1;
 
   #frame = 0;
   #lastFrame = 0;
@@ -143,6 +155,9 @@ export class HexView extends HTMLElement {
   readonly #track = element('div', 'track', 'scrollbar');
   readonly #thumbElement = element('div', 'thumb');
   readonly #bubble = element('div', 'bubble');
+  readonly #band = element('div', 'band');
+  readonly #bandText = document.createTextNode('');
+  #shownBand = '';
   readonly #resize = new ResizeObserver(() => this.#measure());
   #headCells: HTMLElement[] = [];
 
@@ -172,10 +187,17 @@ export class HexView extends HTMLElement {
     this.#track.setAttribute('aria-valuemin', '0');
     this.#track.setAttribute('aria-valuemax', '100');
     this.#track.setAttribute('aria-valuenow', '0');
-    this.#track.append(this.#thumbElement);
+    const map = document.createElement('slot');
+    map.name = 'map';
+    map.addEventListener('slotchange', () => {
+      this.#track.classList.toggle('mapped', map.assignedElements().length > 0);
+      this.#invalidate();
+    });
+    this.#track.append(map, this.#thumbElement);
+    this.#makeBand();
     this.#bubble.hidden = true;
     this.#bubble.setAttribute('aria-hidden', 'true');
-    root.append(this.#pane, this.#track, this.#bubble);
+    root.append(this.#pane, this.#track, this.#bubble, this.#band);
 
     this.#grid.addEventListener('keydown', (event) => this.#key(event));
     this.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
@@ -291,6 +313,17 @@ export class HexView extends HTMLElement {
     this.#invalidate();
   }
 
+  get hits(): readonly Span[] {
+    return this.#hits;
+  }
+
+  /** What a search found in view; may be many. */
+  set hits(hits: readonly Span[]) {
+    if (hits.length === 0 && this.#hits.length === 0) return;
+    this.#hits = hits;
+    this.#invalidate();
+  }
+
   get highlight(): Span | undefined {
     return this.#highlight;
   }
@@ -303,6 +336,15 @@ export class HexView extends HTMLElement {
   /** The first offset of the first row that is visible. */
   get top(): number {
     return this.#target.row * this.#columns;
+  }
+
+  /** The last row is in view. */
+  get atEnd(): boolean {
+    return this.#target.row >= this.#lastTop();
+  }
+
+  scrollToEnd(): void {
+    this.#moveTo(this.#lastTop());
   }
 
   get wholeRows(): number {
@@ -454,6 +496,7 @@ export class HexView extends HTMLElement {
       shownNote: '',
       shownIndex: -1,
       selected: new Array<boolean>(this.#columns).fill(false),
+      changed: new Array<boolean>(this.#columns).fill(false),
     };
     retry.addEventListener('click', () => {
       const at = (this.#position.row + index) * this.#columns;
@@ -560,6 +603,7 @@ export class HexView extends HTMLElement {
     const windowEnd = firstOffset + needed * columns;
     const marks = this.#marks.filter((mark) => mark.offset < windowEnd && mark.offset + mark.length > firstOffset);
     const highlights = this.#highlight ? [this.#highlight] : [];
+    const matched = this.#matchedBytes(firstOffset, windowEnd - firstOffset);
     const classes = byteClasses(this.#encoding);
     const bytes = this.#window.subarray(0, columns + 2 * margin);
     const glyphs = this.#glyphs;
@@ -567,6 +611,10 @@ export class HexView extends HTMLElement {
     const byteAt = (index: number): number => bytes[index + margin]!;
     const cursorRow = rowOf(this.#cursor, columns);
     let notedPage = -1;
+    let hole: Span | undefined;
+    /** Where the largest visible run of rows within one hole is. */
+    let band: { from: number; rows: number; hole: Span } | undefined;
+    let run: typeof band;
 
     for (let index = 0; index < needed; ++index) {
       const row = this.#rows[index]!;
@@ -583,6 +631,12 @@ export class HexView extends HTMLElement {
       const note = page < 0 ? '' : this.#noteFor(source!, page);
       this.#showNote(row, note, page >= 0 && source!.state(page).kind === 'failed', page !== notedPage);
       if (note !== '') notedPage = page;
+      hole = source!.holeAt(base) ?? source!.holeAt(base + length - 1);
+      const hollow = hole !== undefined && hole.offset <= base && base + length <= hole.offset + hole.length;
+      row.element.classList.toggle('hollow', hollow);
+      if (hollow && run?.hole.offset === hole!.offset) ++run.rows;
+      else run = hollow ? { from: index, rows: 1, hole: hole! } : undefined;
+      if (run && run.rows > (band?.rows ?? 0)) band = run;
       row.element.toggleAttribute('aria-busy', false);
       if (missingAt >= 0 && note === '') row.element.setAttribute('aria-busy', 'true');
 
@@ -594,11 +648,16 @@ export class HexView extends HTMLElement {
         const kind = !inFile ? 'outside' : byte < 0 ? 'absent' : classes[byte]!;
         const selected = selecting && inFile && offset >= selectFrom && offset - selectFrom < selectLength;
         let state = '';
+        const changed = inFile && byte >= 0 && source!.changed(offset);
+        if (changed) state += ' changed';
+        if (hole && inFile && offset >= hole.offset && offset - hole.offset < hole.length) state += ' hole';
         if (selected) state += column > 0 && offset > selectFrom ? ' selected joined' : ' selected';
         if (inFile && offset === this.#cursor) state += ' cursor';
         if (offset === this.#hovered) state += ' hovered';
         if (marks.length > 0 && within(marks, offset)) state += ' marked';
         if (highlights.length > 0 && within(highlights, offset)) state += ' highlit';
+        const match = matched?.[offset - firstOffset];
+        if (match) state += match === matchBegin ? ' match begin' : ' match';
         const cell = row.bytes[column]!;
         const gap = column > 0 && column % this.#group === 0 ? ' gap' : '';
         showText(cell, byte >= 0 && inFile ? hexPairs[byte]! : '');
@@ -606,6 +665,11 @@ export class HexView extends HTMLElement {
         const char = row.chars[column]!;
         const glyph = inFile ? glyphs[column]! : '';
         const printed = kind === 'high' && glyph !== highSign ? ' printed' : '';
+        if (row.changed[column] !== changed) {
+          row.changed[column] = changed;
+          if (changed) cell.element.setAttribute('aria-description', 'changed');
+          else cell.element.removeAttribute('aria-description');
+        }
         showText(char, glyph);
         showClasses(char, `char ${kind}${printed}${state}`);
         label += glyph === zeroSign || glyph === controlSign || glyph === highSign ? '.' : glyph;
@@ -622,10 +686,24 @@ export class HexView extends HTMLElement {
     }
     this.#showCursor(cursorRow - top, needed);
     this.#showThumb(rowTotal);
-    if (this.#announcedRow !== this.#target.row) {
+    this.#showBand(band);
+    if (this.#announcedRow !== this.#target.row || this.#announcedHeight !== this.#bodyHeight) {
       this.#announcedRow = this.#target.row;
+      this.#announcedHeight = this.#bodyHeight;
       this.dispatchEvent(new Event('viewchange'));
     }
+  }
+
+  /** For each byte of the window whether it is in a match, or begins one; undefined without any. */
+  #matchedBytes(from: number, length: number): Uint8Array | undefined {
+    const inView = this.#hits.filter((match) => match.offset < from + length && match.offset + match.length > from);
+    if (inView.length === 0) return undefined;
+    const flags = new Uint8Array(length);
+    for (const { offset, length: bytes } of inView)
+      flags.fill(matchInside, Math.max(0, offset - from), offset - from + bytes);
+    // Where one match follows another at once, this tells them apart.
+    for (const { offset } of inView) if (offset >= from) flags[offset - from] = matchBegin;
+    return flags;
   }
 
   #firstMissing(byteAt: (index: number) => number, length: number): number {
@@ -676,7 +754,8 @@ export class HexView extends HTMLElement {
     row.shownNote = key;
     row.element.classList.toggle('noted', note !== '');
     row.note.hidden = note === '';
-    row.note.classList.toggle('quiet', !failed);
+    // Said aloud once for a page, and quietly in each further row.
+    row.note.classList.toggle('quiet', !failed || !first);
     row.noteText.data = note;
     // One button for a page's rows is enough, and one stop for the Tab key.
     row.retry.hidden = !failed || !first;
@@ -706,12 +785,60 @@ export class HexView extends HTMLElement {
     this.#stepped = false;
   }
 
+  #makeBand(): void {
+    const text = element('span', 'what');
+    text.append(this.#bandText);
+    const button = (label: string, title: string, direction: 1 | -1): HTMLElement => {
+      const made = document.createElement('button');
+      made.type = 'button';
+      made.textContent = label;
+      made.title = title;
+      made.addEventListener('click', () => {
+        this.focus();
+        this.dispatchEvent(new CustomEvent('seekdata', { detail: direction }));
+      });
+      return made;
+    };
+    this.#band.hidden = true;
+    this.#band.append(text, button('Previous data', 'Previous data (D)', -1), button('Next data', 'Next data (d)', 1));
+  }
+
+  /**
+   * Rows of a hole stay rows, so that a step of the wheel is a step of rows there too, and addresses have no gaps. What a hole is
+   * and where it ends is said over them, where they hide nothing.
+   */
+  #showBand(band: { from: number; rows: number; hole: Span } | undefined): void {
+    const shown = band !== undefined && band.rows >= fewestBandRows;
+    this.#band.hidden = !shown;
+    if (!shown) return;
+    const { offset, length } = band.hole;
+    const end = offset + length;
+    const next = end < (this.#source?.size ?? 0) ? `next data at ${formatHex(end)}` : 'no data after it';
+    const text = `Hole: ${formatSize(length)} without data, ${next}`;
+    if (this.#shownBand !== text) {
+      this.#shownBand = text;
+      this.#bandText.data = text;
+    }
+    // Not over the cursor.
+    const cursor = rowOf(this.#cursor, this.#columns) - this.#position.row;
+    let row = band.from + band.rows / 2;
+    if (Math.abs(cursor + 0.5 - row) < bandRoom) {
+      const below = cursor + 0.5 + bandRoom;
+      row = below + bandRoom <= band.from + band.rows ? below : cursor + 0.5 - bandRoom;
+    }
+    const middle = (row - this.#position.fraction) * this.#rowHeight;
+    const top = this.#head.offsetHeight + middle - this.#band.offsetHeight / 2;
+    this.#band.style.transform = `translateY(${Math.round(top)}px)`;
+  }
+
   #showThumb(rowTotal: number): void {
     const lastTop = this.#lastTop();
     this.#thumb = thumbAt(this.#position, rowTotal, lastTop, this.#trackLength, shortestThumb);
     this.#thumbElement.style.transform = `translateY(${this.#thumb.top}px)`;
     this.#thumbElement.style.height = `${this.#thumb.length}px`;
     this.#thumbElement.hidden = lastTop === 0;
+    const inset = mapInset(this.#thumb.length, this.#trackLength, rowTotal, lastTop);
+    this.style.setProperty('--map-inset', `${inset}px`);
     const percent = lastTop === 0 ? 0 : Math.round((this.#position.row / lastTop) * 100);
     this.#track.setAttribute('aria-valuenow', String(percent));
     if (this.#drag?.kind === 'thumb') {
@@ -852,10 +979,13 @@ export class HexView extends HTMLElement {
     this.#velocity = 0;
     if (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL) {
       // A mouse wheel's notch, which Chromium tells as a multiple of 120: whole rows, and a short glide.
-      const notch = Math.abs(event.deltaY) >= 50 && ((event as { wheelDeltaY?: number }).wheelDeltaY ?? 1) % 120 === 0;
+      const notches = Math.abs(((event as { wheelDeltaY?: number }).wheelDeltaY ?? 0) / 120);
       const rows = event.deltaY / this.#rowHeight;
-      if (notch) this.#glide(Math.sign(rows) * Math.max(1, Math.round(Math.abs(rows))));
-      else this.scrollByRows(rows);
+      if (notches >= 1 && Number.isInteger(notches)) {
+        this.#glide(Math.sign(rows) * notches * Math.max(1, Math.round(Math.abs(rows) / notches)));
+      } else {
+        this.scrollByRows(rows);
+      }
     } else {
       const page = event.deltaMode === WheelEvent.DOM_DELTA_PAGE;
       this.#glide(event.deltaY * (page ? this.wholeRows - 1 : 1));

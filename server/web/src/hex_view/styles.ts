@@ -108,6 +108,14 @@ export const styles = /* css */ `
 /* The gap before a group belongs to the selection when the bytes on both sides do. */
 .byte.gap.selected.joined { box-shadow: calc(var(--gap) * -1 - 0.5px) 0 0 var(--hex-selection, Highlight); }
 .highlit { background: var(--hex-highlight, Mark); color: var(--hex-text, MarkText); }
+.match {
+  background: var(--hex-match, Mark);
+  color: var(--hex-match-text, MarkText);
+  text-decoration: underline dotted 1.5px;
+  text-underline-offset: 3px;
+}
+.byte.match.begin { box-shadow: inset 1.5px 0 var(--hex-match-edge, currentColor); }
+.match.selected { background: var(--hex-match-selected, Highlight); color: var(--hex-selected-text, HighlightText); }
 .hovered { box-shadow: inset 0 0 0 1px var(--hex-hover, GrayText); }
 .marked::before {
   content: '';
@@ -129,6 +137,63 @@ export const styles = /* css */ `
   outline-width: 2px;
   outline-offset: -2px;
 }
+
+/* A hole's zeros are nowhere stored: struck out, on hatched ground. */
+.hole { color: var(--hex-zero, GrayText); }
+.byte.hole { text-decoration: line-through 1px color-mix(in srgb, var(--hex-hole, GrayText) 55%, transparent); }
+.hollow {
+  background: repeating-linear-gradient(
+    135deg,
+    transparent 0 5px,
+    color-mix(in srgb, var(--hex-hole, GrayText) 16%, transparent) 5px 6px
+  );
+}
+/* Another byte than before: a bar above it and tinted ground. */
+.changed { background: var(--hex-changed, Mark); color: var(--hex-text, MarkText); }
+.byte.changed::after {
+  content: '';
+  position: absolute;
+  inset: 0 0 auto;
+  height: 2px;
+  background: var(--hex-changed-bar, currentColor);
+}
+.selected.changed { background: var(--hex-selection, Highlight); }
+.band {
+  position: absolute;
+  top: 0;
+  left: 0.5rem;
+  right: calc(34px + 0.5rem);
+  z-index: 2;
+  width: fit-content;
+  max-width: 100%;
+  margin-inline: auto;
+  padding: 0.35rem 0.4rem 0.35rem 0.9rem;
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 0.3rem 0.5rem;
+  border: 1px solid var(--hex-line, GrayText);
+  border-radius: 8px;
+  background: var(--hex-background, Canvas);
+  color: var(--hex-text, CanvasText);
+  font-family: var(--hex-ui-font, system-ui);
+  pointer-events: none;
+}
+.band[hidden] { display: none; }
+.band .what { margin-right: 0.5rem; }
+.band button {
+  font: inherit;
+  line-height: 1.1;
+  padding: 0.3em 0.7em;
+  color: inherit;
+  background: none;
+  border: 1px solid var(--hex-line, GrayText);
+  border-radius: 5px;
+  cursor: pointer;
+  pointer-events: auto;
+}
+.band button:hover { border-color: currentColor; }
+.band button:focus-visible { outline: 2px solid var(--hex-focus, Highlight); outline-offset: 1px; }
 
 .note { display: flex; align-items: center; gap: 1.5ch; padding: 0 1ch; color: var(--hex-error, CanvasText); font-family: var(--hex-ui-font, system-ui); }
 .note[hidden] { display: none; }
@@ -168,9 +233,19 @@ export const styles = /* css */ `
 }
 .thumb::after { content: ''; position: absolute; inset: -2px -3px; }
 .track:hover .thumb, .track.dragged .thumb { background: var(--hex-thumb-active, CanvasText); }
+/* A window over the map. */
+.track.mapped { width: 27px; }
+.mapped .thumb, .mapped:hover .thumb, .mapped.dragged .thumb {
+  left: 0;
+  right: 0;
+  border-radius: 3px;
+  border: 2px solid var(--hex-thumb-active, CanvasText);
+  background: color-mix(in srgb, var(--hex-thumb, GrayText) 30%, transparent);
+}
+.mapped:hover .thumb, .mapped.dragged .thumb { border-color: var(--hex-text, CanvasText); }
 .bubble {
   position: absolute;
-  right: 22px;
+  right: 34px;
   top: 0;
   padding: 0 0.8ch;
   border-radius: 5px;
@@ -183,8 +258,9 @@ export const styles = /* css */ `
 @media (pointer: coarse) {
   :host { --row: 1.625rem; }
   .track { width: 22px; }
+  .track.mapped { width: 30px; }
   .thumb { left: 6px; right: 6px; }
-  .bubble { right: 30px; }
+  .bubble { right: 38px; }
 }
 @media (max-width: 480px) {
   :host { --pad: 0.3ch; --gap: 0.7ch; --quad-gap: 0.25ch; }
@@ -193,6 +269,7 @@ export const styles = /* css */ `
 }
 @media (forced-colors: active) {
   .selected { background: Highlight; color: HighlightText; forced-color-adjust: none; }
+  .match { background: Mark; color: MarkText; forced-color-adjust: none; }
   .thumb { background: ButtonText; }
   .marked::before { background: CanvasText; forced-color-adjust: none; }
 }

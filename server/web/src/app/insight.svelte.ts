@@ -1,0 +1,300 @@
+/** What is known of the file as a whole: where it has data, what it looks like from afar, and when it becomes another. */
+
+import { ReadFailure } from '../core/api';
+import { binOf, ByteMap, mostBins } from '../core/byte_map';
+import { askNextData, askPreviousData, ExtentMap, readExtents } from '../core/extents';
+import { formatHex, formatSize } from '../core/format';
+import type { PageSource } from '../core/page_source';
+import { numberOf, scan } from '../core/scan';
+import { type FileState, FileWatch, type WatchEvent } from '../core/watch';
+import type { Viewer } from './viewer.svelte';
+
+/** Bytes on disk up to which every one is counted for the map: a quarter of a second of one of the server's cores. */
+const largestExact = 256 * 1024 * 1024;
+/** Bins of holes and data whose data is looked at apart, each by a request of its own. */
+const mostLookedAt = 64;
+/** A server that is busy is asked again so many times, then left alone. */
+const mostAttempts = 5;
+const attemptPause = 2000;
+/** Milliseconds between two maps of a file that keeps changing. */
+const mapPause = 15_000;
+const drawPause = 100;
+const reopenPause = 250;
+
+export type MapState = 'none' | 'sampling' | 'refining' | 'ready' | 'unavailable';
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+export interface Picture {
+  readonly map: ByteMap | undefined;
+  readonly extents: ExtentMap | undefined;
+}
+
+const ended = (signal: AbortSignal): boolean => signal.aborted;
+
+export class Insight {
+  /** Map and extents, which are filled in place: another object whenever there is something new in them to be drawn. */
+  picture = $state.raw<Picture>({ map: undefined, extents: undefined });
+  mapState = $state<MapState>('none');
+  /** Why there is no map, or none better. */
+  mapMessage = $state('');
+  /** What a command of this part has to say: for the status bar. */
+  notice = $state('');
+
+  readonly #watch: FileWatch;
+  #map: ByteMap | undefined;
+  #extents: ExtentMap | undefined;
+  #background: AbortController | undefined;
+  #seeking: AbortController | undefined;
+  #bins = 1;
+  #mapped = -Infinity;
+  #drawTimer: ReturnType<typeof setTimeout> | undefined;
+  #reopening = false;
+  #reopenTimer: ReturnType<typeof setTimeout> | undefined;
+  #latest: FileState | undefined;
+  #noticeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly viewer: Viewer) {
+    this.#watch = new FileWatch(`/watch?file=${viewer.path}`, (event) => this.#watched(event));
+  }
+
+  /** Begins, or goes on after `rest`. */
+  wake(): void {
+    this.#watch.start();
+  }
+
+  /** In a tab that nobody looks at: a browser has six connections for all its tabs, and a watch is one. */
+  rest(): void {
+    this.#watch.stop();
+  }
+
+  end(): void {
+    this.rest();
+    this.#background?.abort();
+    this.#seeking?.abort();
+    clearTimeout(this.#drawTimer);
+    clearTimeout(this.#noticeTimer);
+    clearTimeout(this.#reopenTimer);
+  }
+
+  get watching(): boolean {
+    return this.#watch.connected;
+  }
+
+  tell(text: string): void {
+    this.notice = text;
+    clearTimeout(this.#noticeTimer);
+    this.#noticeTimer = setTimeout(() => (this.notice = ''), 8000);
+  }
+
+  /** What the track had when it was last drawn anew. */
+  get pixels(): number {
+    return this.#bins;
+  }
+
+  /** Looks at a version from afar, for a track of so many pixels. What runs for another one ends. */
+  survey(source: PageSource, pixels: number): void {
+    this.#background?.abort();
+    // Told of while this version was being opened, there may be one after it.
+    if (this.#latest) this.#watched({ kind: 'version', state: this.#latest });
+    const controller = new AbortController();
+    this.#background = controller;
+    this.#bins = Math.max(1, Math.min(mostBins, Math.round(pixels)));
+    void this.#survey(source, controller.signal);
+  }
+
+  /** A taller track asks again only when its pixels are half as many again. */
+  resized(source: PageSource, pixels: number): void {
+    if (this.mapState === 'ready' && pixels > this.#bins * 1.5) this.survey(source, pixels);
+  }
+
+  async #survey(source: PageSource, signal: AbortSignal): Promise<void> {
+    const { viewer } = this;
+    // One request at a time: the server runs few scans at once, and a browser six requests.
+    const sparse = viewer.info?.sparse !== false;
+    if (!sparse) this.#extents = undefined;
+    else {
+      const extents = new ExtentMap();
+      const done = await this.#attempt(signal, () => readExtents(viewer.api, source.version, extents, signal));
+      if (ended(signal)) return;
+      this.#extents = done ? extents : undefined;
+      if (done) source.holes = extents;
+      this.#draw();
+    }
+    const wait = this.#mapped + mapPause - performance.now();
+    if (this.#map && wait > 0) await pause(wait, signal);
+    if (ended(signal)) return;
+    this.mapMessage = '';
+    this.mapState = 'sampling';
+    const map = new ByteMap(source.size, this.#bins);
+    const sampled = await this.#attempt(signal, () => this.#readBins(source, map, {}, signal));
+    if (ended(signal)) return;
+    if (!sampled) {
+      this.#map = undefined;
+      this.mapState = 'unavailable';
+      this.#draw();
+      return;
+    }
+    this.#mapped = performance.now();
+    this.mapState = 'refining';
+    await this.#attempt(signal, () => this.#refine(source, map, signal));
+    if (ended(signal)) return;
+    this.mapState = 'ready';
+    this.#draw();
+  }
+
+  async #readBins(
+    source: PageSource,
+    map: ByteMap,
+    more: Readonly<Record<string, number>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const query = { bins: map.count, ...more };
+    for await (const { type, fields } of scan(this.viewer.api, 'map', source.version, query, signal)) {
+      if (type !== 'bin') continue;
+      map.set(numberOf(fields, 'bin'), binOf(fields));
+      if (this.#map !== map) this.#map = map;
+      this.#draw();
+    }
+  }
+
+  async #refine(source: PageSource, map: ByteMap, signal: AbortSignal): Promise<void> {
+    const { api, info } = this.viewer;
+    if (this.#extents) {
+      for (const { index, data } of map.mixed(this.#extents, mostLookedAt)) {
+        const query = { offset: data.offset, len: data.length, bins: 1 };
+        for await (const { type, fields } of scan(api, 'map', source.version, query, signal))
+          if (type === 'bin') map.setStored(index, binOf(fields));
+        this.#draw();
+      }
+    }
+    if (map.exact) return;
+    const stored = Math.min(source.size, info?.allocated ?? source.size);
+    if (stored <= largestExact) {
+      await this.#readBins(source, map, { exact: 1 }, signal);
+      return;
+    }
+    const count = Math.min(mostBins, source.size);
+    if (count <= map.count) return;
+    for await (const { type, fields } of scan(api, 'map', source.version, { bins: count }, signal))
+      if (type === 'bin') map.setFine(numberOf(fields, 'bin'), binOf(fields), count);
+  }
+
+  /** Runs `work`, again later where the server is busy. False: it failed, and mapMessage says why. */
+  async #attempt(signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
+    for (let attempt = 1; ; ++attempt) {
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        if (ended(signal)) return false;
+        const failure = error instanceof ReadFailure ? error : new ReadFailure('refused', String(error));
+        this.mapMessage = failure.message;
+        if (failure.kind === 'changed') this.viewer.source?.outdate('changed', failure.message);
+        if (!failure.transient || attempt >= mostAttempts) return false;
+        await pause(failure.retryAfter ?? attemptPause, signal);
+        if (ended(signal)) return false;
+      }
+    }
+  }
+
+  #draw(): void {
+    this.#drawTimer ??= setTimeout(() => {
+      this.#drawTimer = undefined;
+      this.picture = { map: this.#map, extents: this.#extents };
+    }, drawPause);
+  }
+
+  /** To the next data beyond a hole, or to where the data before begins. Back leads here again. */
+  async seekData(direction: 1 | -1): Promise<void> {
+    const { viewer } = this;
+    const source = viewer.source;
+    if (!source || source.size === 0) return;
+    this.#seeking?.abort();
+    const controller = new AbortController();
+    this.#seeking = controller;
+    const from = viewer.standing;
+    try {
+      const found = await this.#findData(source, from, direction, controller.signal);
+      if (controller.signal.aborted) return;
+      if (found === undefined) {
+        this.tell(direction > 0 ? 'No more data beyond a hole' : 'No data before this place');
+      } else {
+        viewer.jump({ offset: found, length: 1 });
+        this.tell(`Data at ${formatHex(found)}`);
+      }
+    } catch (error) {
+      if (!controller.signal.aborted)
+        this.tell(`Data was not found: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async #findData(
+    source: PageSource,
+    from: number,
+    direction: 1 | -1,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const extents = this.#extents;
+    const known = extents?.knownUntil ?? 0;
+    if (extents && from < known) {
+      const found = direction > 0 ? extents.nextData(from) : extents.previousData(from);
+      if (found || direction < 0 || known === source.size) return found?.offset;
+    }
+    const ask = direction > 0 ? askNextData : askPreviousData;
+    return ask(this.viewer.api, source.version, from, signal);
+  }
+
+  #watched(event: WatchEvent): void {
+    const source = this.viewer.source;
+    if (!source) return;
+    if (event.kind === 'gone') {
+      source.outdate('gone', 'The file is gone');
+      this.#latest = undefined;
+      return;
+    }
+    this.#latest = event.state;
+    if (event.state.etag === source.version.etag) {
+      source.revive();
+    } else {
+      this.#changed(source, event.state);
+    }
+  }
+
+  #changed(source: PageSource, { size }: FileState): void {
+    const { viewer } = this;
+    const by = Math.abs(size - source.size);
+    const what =
+      size > source.size
+        ? `it grew by ${formatSize(by)}`
+        : size < source.size
+          ? `it shrank by ${formatSize(by)}`
+          : 'it was replaced or written to, with the same size';
+    if (viewer.follow) {
+      void this.#reopen();
+      if (size <= source.size) this.tell(`The file changed: ${what}`);
+    } else {
+      source.outdate('changed', 'The file has changed');
+      viewer.news = `: ${what}`;
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#reopening) return;
+    this.#reopening = true;
+    await this.viewer.open();
+    this.#reopening = false;
+    // A change that was told of in the meantime.
+    const shown = this.viewer.source;
+    if (this.#latest && shown && shown.version.etag !== this.#latest.etag && this.viewer.follow)
+      this.#reopenTimer = setTimeout(() => void this.#reopen(), reopenPause);
+  }
+}

@@ -1,0 +1,375 @@
+/** The search as the panel shows it: what was typed, what runs, and where it leads. */
+
+import { ReadFailure } from '../../core/api';
+import { formatHex, formatInteger } from '../../core/format';
+import type { CollectorState } from '../../core/hit_collector';
+import { HitContext } from '../../core/hit_context';
+import type { Hit } from '../../core/hit_store';
+import {
+  formatQuery,
+  type NumberType,
+  parseQuery,
+  readQuery,
+  type SearchEncoding,
+  type SearchMode,
+  type SearchOptions,
+  type SearchQuery,
+} from '../../core/search_query';
+import { type Direction, SearchSession, type StepState } from '../../core/search_session';
+import type { Span } from '../../core/view_link';
+import { readSetting, writeSetting } from '../settings';
+import type { Viewer } from '../viewer.svelte';
+
+const mostRecent = 10;
+/** Milliseconds for which the view rests before matches in it are asked for. */
+const markDelay = 120;
+const markRetry = 2000;
+
+/** What a frame shows of a session. */
+export interface Snapshot {
+  readonly state: CollectorState;
+  readonly step: StepState;
+  readonly scanned: number;
+  readonly total: number;
+  readonly rate: number;
+  /** All that were found, whether listed or not. */
+  readonly count: number;
+  /** The list: its page, its length, what it began after. */
+  readonly list: {
+    readonly state: CollectorState;
+    readonly length: number;
+    /** Index of the first that was found from the start of the file on. */
+    readonly turn: number;
+    readonly skipped: number;
+    readonly page: number;
+    readonly hasNext: boolean;
+  };
+}
+
+function storedSearches(): string[] {
+  try {
+    const stored: unknown = JSON.parse(readSetting('searches') ?? '[]');
+    return Array.isArray(stored)
+      ? stored.filter((one): one is string => typeof one === 'string').slice(0, mostRecent)
+      : [];
+  } catch {
+    return [];
+  }
+}
+
+export class Search {
+  text = $state('');
+  mode = $state<SearchMode | 'auto'>('auto');
+  ignoreCase = $state(false);
+  encoding = $state<SearchEncoding>('utf-8');
+  type = $state<NumberType>('u32');
+  order = $state<'little' | 'big'>('little');
+
+  /** Why the server, or this viewer, does not search for what is typed; until it is typed anew. */
+  refused = $state('');
+  session = $state.raw<SearchSession | undefined>();
+  snapshot = $state.raw<Snapshot | undefined>();
+  context = $state.raw<HitContext | undefined>();
+  /** Grows when bytes of the list's rows have come, or failed to. */
+  #contextVersion = $state(0);
+  recent = $state.raw<readonly SearchQuery[]>(
+    storedSearches()
+      .map(parseQuery)
+      .filter((query) => query !== undefined),
+  );
+
+  readonly result = $derived(readQuery(this.text, this.mode, this.#options()));
+  /** What is typed is what was searched for. */
+  readonly current = $derived(
+    this.result.ok && this.session !== undefined && formatQuery(this.result.query) === formatQuery(this.session.query),
+  );
+  /** The file that is shown is not the one that was searched. */
+  readonly outdated = $derived.by(
+    () =>
+      this.session !== undefined &&
+      (this.session.version.etag !== this.viewer.source?.version.etag || this.changed(this.snapshot?.state)),
+  );
+
+  #frame = 0;
+  #hidden = false;
+  #arrivedAt = -1;
+  #marked: { readonly window: Span; readonly hits: readonly Hit[] } | undefined;
+  #markController: AbortController | undefined;
+  #markTimer: ReturnType<typeof setTimeout> | undefined;
+  #asking: Span | undefined;
+
+  constructor(readonly viewer: Viewer) {
+    this.encoding = viewer.encoding === 'latin-1' || viewer.encoding === 'ebcdic' ? viewer.encoding : 'utf-8';
+    this.order = viewer.order;
+  }
+
+  /**
+   * Takes up a search from the address. It is filled in, and its matches in view are marked; the file is not searched until
+   * somebody says so. A link should be safe to open: a search reads all of the file, takes one of the few places that the server
+   * has for them, and would be begun by every reload and by each of the many who are sent the same link. Its sender's place is
+   * on screen all the same, and one key takes it from there.
+   */
+  restore(text: string): void {
+    if (this.session && formatQuery(this.session.query) === text) return;
+    const query = parseQuery(text);
+    if (!query || !this.viewer.source) return;
+    this.fill(query);
+    this.#begin(query);
+  }
+
+  fill(query: SearchQuery): void {
+    this.text = query.value;
+    this.mode = query.mode;
+    this.ignoreCase = query.ignoreCase;
+    this.encoding = query.encoding;
+    this.type = query.type;
+    this.order = query.order;
+    this.refused = '';
+  }
+
+  /** Begins the search that is typed, or goes on in it from the cursor. */
+  go(direction: Direction): void {
+    const { result, viewer } = this;
+    if (!result.ok) {
+      this.refused = result.message;
+      return;
+    }
+    if (!viewer.source || viewer.size === 0) return;
+    if (this.outdated) {
+      void this.renew(direction);
+      return;
+    }
+    const { offset } = viewer.selection;
+    if (!this.current) this.#begin(result.query);
+    const session = this.session!;
+    this.refused = '';
+    // The first time, and whenever the gathering had not begun: what is found on the way fills the list.
+    const fresh = session.collector.scanned === 0;
+    if (fresh) session.start();
+    // The match that is selected now is not the next one; a first search looks at the cursor's byte too.
+    session.go(direction, offset, this.#arrivedAt !== offset);
+    this.#remember(result.query);
+    this.#draw();
+  }
+
+  start(): void {
+    const { session } = this;
+    if (!session) return;
+    session.resume();
+    this.#remember(session.query);
+  }
+
+  stop(): void {
+    this.session?.stop();
+  }
+
+  retry(): void {
+    const step = this.session?.step;
+    if (step?.kind === 'failed') this.go(step.direction);
+    else this.session?.resume();
+  }
+
+  /** Searches the version that the file is now. */
+  async renew(direction?: Direction): Promise<void> {
+    const query = this.session?.query;
+    if (!query) return;
+    if (this.changed(this.snapshot?.state) && this.session?.version.etag === this.viewer.source?.version.etag) {
+      await this.viewer.open();
+    }
+    if (this.session?.version.etag === this.viewer.source?.version.etag) return;
+    this.#begin(query);
+    this.session?.start();
+    if (direction) this.session?.go(direction, this.viewer.selection.offset, true);
+  }
+
+  /** The bytes around a match of the list, as they come. */
+  bytesOf(hit: Hit): Uint8Array | undefined {
+    return this.#contextVersion >= 0 ? this.context?.of(hit) : undefined;
+  }
+
+  get contextFailure(): ReadFailure | undefined {
+    return this.#contextVersion >= 0 ? this.context?.failure : undefined;
+  }
+
+  goTo(index: number): void {
+    this.session?.goTo(index);
+  }
+
+  showPage(page: number): void {
+    this.session?.showPage(page);
+  }
+
+  /** The panel is closed: what runs is stopped, and the marks leave the grid. */
+  hide(): void {
+    this.#hidden = true;
+    this.stop();
+    this.#endMarks();
+    this.viewer.showMatches([]);
+    this.viewer.setSearch(undefined);
+  }
+
+  show(): void {
+    this.#hidden = false;
+    if (!this.session) return;
+    this.viewer.setSearch(formatQuery(this.session.query));
+    this.mark();
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#endMarks();
+    this.session?.dispose();
+    this.context?.dispose();
+  }
+
+  changed(state: CollectorState | undefined): boolean {
+    return state?.kind === 'failed' && (state.failure.kind === 'changed' || state.failure.kind === 'gone');
+  }
+
+  /** Marks the matches in view, as they are known; what is not known is asked for once the view rests. */
+  mark(): void {
+    const { session, viewer } = this;
+    if (!session || this.#hidden || this.outdated || this.refused !== '') {
+      viewer.showMatches([]);
+      return;
+    }
+    const { offset, length } = viewer.view;
+    if (length === 0) return;
+    const from = Math.max(0, offset - length);
+    const window = { offset: from, length: Math.min(viewer.size, offset + 2 * length) - from };
+    const known = session.marks(window);
+    if (known) {
+      this.#endMarks();
+      viewer.showMatches(known);
+      return;
+    }
+    if (this.#marked && holds(this.#marked.window, viewer.view, viewer.size)) {
+      viewer.showMatches(this.#marked.hits);
+      return;
+    }
+    if (this.#asking && holds(this.#asking, viewer.view, viewer.size)) return;
+    this.#endMarks();
+    this.#asking = window;
+    this.#markTimer = setTimeout(() => void this.#askMarks(session, window), markDelay);
+  }
+
+  async #askMarks(session: SearchSession, window: Span): Promise<void> {
+    const controller = new AbortController();
+    this.#markController = controller;
+    try {
+      const hits = await session.askMarks(window, controller.signal);
+      if (controller.signal.aborted) return;
+      this.#marked = { window, hits };
+      this.#asking = undefined;
+      this.mark();
+    } catch (error) {
+      if (controller.signal.aborted || !(error instanceof ReadFailure)) return;
+      if (error.status === 400) this.refused = error.message;
+      // The marks are an aid: when the server is busy they come later, and the list tells of what matters.
+      else if (error.transient)
+        this.#markTimer = setTimeout(() => void this.#askMarks(session, window), error.retryAfter ?? markRetry);
+    }
+  }
+
+  #endMarks(): void {
+    clearTimeout(this.#markTimer);
+    this.#markController?.abort();
+    this.#asking = undefined;
+    this.#marked = undefined;
+  }
+
+  #options(): SearchOptions {
+    return { ignoreCase: this.ignoreCase, encoding: this.encoding, type: this.type, order: this.order };
+  }
+
+  #begin(query: SearchQuery): void {
+    const { viewer } = this;
+    const { api, source } = viewer;
+    if (!source) return;
+    this.session?.dispose();
+    this.context?.dispose();
+    this.#endMarks();
+    this.#arrivedAt = -1;
+    this.session = new SearchSession({
+      api,
+      version: source.version,
+      query,
+      origin: viewer.selection.offset,
+      changed: () => this.#invalidate(),
+      arrived: (hit) => this.#arrive(hit),
+    });
+    this.context = new HitContext(api, source.version, () => (this.#contextVersion += 1));
+    viewer.setSearch(formatQuery(query));
+    this.#draw();
+    this.mark();
+  }
+
+  #arrive(hit: Hit): void {
+    // Stepping from match to match leaves one place to come back to: where it began.
+    const stepping = this.#arrivedAt >= 0 && this.#arrivedAt === this.viewer.selection.offset;
+    this.#arrivedAt = hit.offset;
+    this.viewer.jump(hit, stepping);
+  }
+
+  #invalidate(): void {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const { session } = this;
+    if (!session) return;
+    const { collector, list, step } = session;
+    const { state } = collector;
+    const failure = state.kind === 'failed' ? state.failure : step.kind === 'failed' ? step.failure : undefined;
+    if (failure?.status === 400) this.refused = failure.message;
+    // The grid's banner tells what the search found out.
+    if (failure?.kind === 'changed' && !this.changed(this.snapshot?.state)) void this.viewer.source?.probe();
+    this.snapshot = {
+      state,
+      step,
+      scanned: collector.scanned,
+      total: collector.total,
+      rate: collector.rate,
+      count: collector.count,
+      list: {
+        state: list.state,
+        length: list.length,
+        turn: list.parts.length > 1 ? list.parts[0]!.hits.length : list.parts[0]?.from === 0 ? 0 : list.length,
+        skipped: session.skipped,
+        page: session.page,
+        hasNext: session.hasNextPage,
+      },
+    };
+    this.mark();
+  }
+
+  #remember(query: SearchQuery): void {
+    const text = formatQuery(query);
+    if (this.recent[0] && formatQuery(this.recent[0]) === text) return;
+    this.recent = [query, ...this.recent.filter((one) => formatQuery(one) !== text)].slice(0, mostRecent);
+    writeSetting('searches', JSON.stringify(this.recent.map(formatQuery)));
+  }
+}
+
+function holds(window: Span, view: Span, size: number): boolean {
+  const end = Math.min(size, view.offset + view.length);
+  return window.offset <= view.offset && window.offset + window.length >= end;
+}
+
+export function describeCount(count: number): string {
+  return count === 1 ? '1 match' : `${formatInteger(count)} matches`;
+}
+
+/** What became of a step, in words: for the eye and for a screen reader. */
+export function describeStep(step: StepState, rank: string): string {
+  switch (step.kind) {
+    case 'found':
+      return `Found at ${formatHex(step.hit.offset)}${rank}${step.wrapped ? ', from the file’s other end' : ''}`;
+    case 'none':
+      return 'Not found';
+    default:
+      return '';
+  }
+}

@@ -31,13 +31,16 @@ def run_to_end(*arguments, env=None, patience: float = 20.0) -> subprocess.Compl
 
 
 class Daemon:
-    """Serves `paths` on a port that the kernel chose. Use as a context manager; leaving it demands a clean stop."""
+    """Serves `paths` on a port that the kernel chose. Use as a context manager; leaving it demands a clean stop.
 
-    def __init__(self, *paths, options=(), env=None, clean_stop: bool = True):
+    `wrapper`: a command that becomes the daemon (exec), with `pass_fds` left open for it.
+    """
+
+    def __init__(self, *paths, options=(), env=None, clean_stop: bool = True, wrapper=(), pass_fds=()):
         self.clean_stop = clean_stop
-        command = [binary(), "--listen", "127.0.0.1:0", *map(str, options), *map(str, paths)]
+        command = [*map(str, wrapper), binary(), "--listen", "127.0.0.1:0", *map(str, options), *map(str, paths)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        env={**os.environ, **(env or {})})
+                                        env={**os.environ, **(env or {})}, pass_fds=pass_fds)
         self._lines = []
         self._port = None
         self._changed = threading.Condition()  # guards _lines, _port and _log_ended
@@ -155,6 +158,8 @@ class Daemon:
         return self
 
     def __exit__(self, kind, *_):
+        if kind is not None and self.process.poll() is not None:
+            print(f"the daemon had ended: exit {self.process.returncode}\n{self.log()}")
         if kind is not None or not self.clean_stop:
             self.kill()
             return

@@ -24,6 +24,10 @@ class ProtocolError(AssertionError):
     """The daemon sent what the grammar does not allow."""
 
 
+# What is sent before its length is known.
+STREAMS = ("application/x-ndjson", "text/event-stream")
+
+
 class ConnectionCut(Exception):
     """The connection ended before the message did. `received` holds what came of the body."""
 
@@ -102,8 +106,8 @@ def parse_head(head: bytes) -> Response:
     length = response["Content-Length"]
     if length is not None and not re.fullmatch(r"[0-9]+", length):
         raise ProtocolError(f"Content-Length: {length!r}")
-    if "Transfer-Encoding" in response:
-        raise ProtocolError("a Transfer-Encoding: every length here is known")
+    if "Transfer-Encoding" in response and (response["Content-Type"] not in STREAMS or response["Transfer-Encoding"] != "chunked" or length is not None):
+        raise ProtocolError("a Transfer-Encoding: but for streams of records every length is known")
     if response.status >= 200:
         # RFC 9110, 6.6.1: an origin server with a clock sends Date in all 2xx, 3xx and 4xx responses.
         if response.status < 500 and "Date" not in response:
@@ -186,6 +190,27 @@ class Connection:
         del self.buffer[:end + 4]
         return parse_head(head)
 
+    def read_line(self) -> bytes:
+        while (end := self.buffer.find(b"\r\n")) < 0:
+            if not self._fill():
+                raise ConnectionCut(f"cut within a line: {bytes(self.buffer)!r}")
+        line = bytes(self.buffer[:end])
+        del self.buffer[:end + 2]
+        return line
+
+    def read_chunks(self) -> bytes:
+        """A chunked body (RFC 9112, 7.1), without extensions and trailers."""
+        body = b""
+        while True:
+            size = self.read_line()
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", size):
+                raise ProtocolError(f"a chunk of size {size!r}")
+            body += self.read_exactly(int(size, 16))
+            if self.read_line() != b"":
+                raise ProtocolError("a chunk that does not end where it says, or a trailer")
+            if int(size, 16) == 0:
+                return body
+
     def read_response(self, method: str = "GET") -> Response:
         """A whole response; interim ones before it are kept in `interim`."""
         interim = []
@@ -196,7 +221,9 @@ class Connection:
         response.interim = interim
         if method == "HEAD" or response.status in (204, 304):
             return response
-        if response.length is None:
+        if "Transfer-Encoding" in response:
+            response.body = self.read_chunks()
+        elif response.length is None:
             if not response.closes:
                 raise ProtocolError(f"a {response.status} with neither Content-Length nor Connection: close")
             response.body = self.read_until_end()

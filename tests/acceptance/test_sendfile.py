@@ -1,0 +1,51 @@
+"""Large stretches of files that nobody has touched for a while go by sendfile; the bytes are the same, and are counted."""
+import pathlib
+import sys
+
+import pytest
+
+from harness.daemon import Daemon
+from harness.http import build
+
+
+@pytest.fixture(scope="module")
+def old():
+    """A file of some megabytes that is older than a minute and in the page cache: the interpreter that runs this."""
+    path = pathlib.Path(sys.executable).resolve()
+    return path, path.read_bytes()
+
+
+def handed_over(daemon):
+    return daemon.metric("ranged_http_response_bytes_total", path="sendfile")
+
+
+@pytest.mark.parametrize("options, lends", [([], True), (["--sendfile=false"], False)])
+def test_large_stretches_of_old_files(old, options, lends):
+    path, contents = old
+    size = len(contents)
+    with Daemon(path, options=options) as daemon:
+        target = f"/files/{path.name}"
+        assert daemon.get(target).body == contents
+        first = size // 3
+        response = daemon.get(target, ("Range", f"bytes={first}-{first + 999_999}"))
+        assert (response.status, response.body) == (206, contents[first:first + 1_000_000])
+        assert (handed_over(daemon) > size) == lends
+        before = handed_over(daemon)
+        assert daemon.get(target, ("Range", "bytes=-1000")).body == contents[-1000:]
+        assert daemon.get(f"/bytes?offset={first}&len=1000000&encoding=raw").body == contents[first:first + 1_000_000]
+        assert handed_over(daemon) == before  # small ones and windows are copied
+        parts = daemon.get(target, ("Range", f"bytes=0-199999,{size - 300_000}-{size - 1}"))
+        assert contents[:200_000] in parts.body and contents[-300_000:] in parts.body
+        assert (handed_over(daemon) > before) == lends
+        daemon.wait_until_unpinned()
+
+
+def test_a_slow_reader_of_an_old_file(old):
+    path, contents = old
+    with Daemon(path) as daemon, daemon.connect(receive_buffer=16 << 10) as connection:
+        connection.send(build("GET", f"/files/{path.name}"))
+        head = connection.read_head()
+        body = b""
+        while len(body) < head.length:
+            body += connection.read_exactly(min(50_000, head.length - len(body)))
+        assert body == contents

@@ -1,0 +1,1 @@
+"""Requests that are meant to harm, as data."""

@@ -1,0 +1,262 @@
+"""Who may read: HTTP Basic and bearer tokens, one answer for all names, failures that are limited, secrets that are nowhere told."""
+import base64
+import json
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness import content
+from harness.daemon import Daemon, run_to_end
+from harness.http import build
+
+PASSWORD = "correct horse"
+TOKEN = "f00dfeedf00dfeedf00dfeedf00dfeed"
+
+
+def hashed(name, password, *options):
+    return subprocess.run(["htpasswd", "-nbB", *(options or ("-C", "4")), name, password], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def basic(name, password):
+    return ("Authorization", "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode())
+
+
+def bearer(token):
+    return ("Authorization", "Bearer " + token)
+
+
+ALICE = basic("alice", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("secrets")
+    (folder / "users").write_text(hashed("alice", PASSWORD) + "\n" + hashed("bob", "battery staple") + "\n")
+    (folder / "tokens").write_text(f"backup:{TOKEN}\n")
+    for path in folder.iterdir():
+        path.chmod(0o600)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("access")
+    for name in ("closed", "open"):
+        (folder / name).mkdir()
+        content.write_pattern(folder / name / "ten.bin", 10)
+    return folder
+
+
+def both(secrets):
+    return ["--auth-basic-file", secrets / "users", "--auth-token-file", secrets / "tokens"]
+
+
+@pytest.fixture(scope="module")
+def guarded(secrets, tree):
+    with Daemon(tree / "closed", options=both(secrets)) as daemon:
+        yield daemon
+
+
+def varying(response):
+    """What of an answer may differ between two equal ones."""
+    return (response.status, [(name, value) for name, value in response.fields if name not in ("Date", "X-Request-Id")], response.body)
+
+
+def test_credentials_open_everything(guarded):
+    for field in (ALICE, basic("bob", "battery staple"), bearer(TOKEN)):
+        for _ in range(2):  # verified, and remembered
+            assert guarded.get("/files/ten.bin", field).body == content.expected(0, 10)
+        assert guarded.json("/info?file=ten.bin", field)["size"] == 10
+        assert guarded.get("/files/", field).status == 200
+        assert guarded.get("/metrics", field).status == 200
+        assert guarded.get("/files/ten.bin", field, ("Range", "bytes=2-4")).status == 206
+
+
+def test_without_credentials_there_is_one_answer_for_all_names(guarded):
+    """Whether a file exists must not tell: neither by status, nor by a field, nor by a byte."""
+    targets = ["/files/ten.bin", "/files/nothing", "/files/", "/files", "/files/.git", "/files/ten.bin/", "/files/%2e%2e/x", "/files/a%2fb",
+               "/bytes?file=ten.bin", "/bytes?file=nothing", "/bytes?nonsense=1", "/bytes?offset=x", "/info?file=ten.bin", "/info",
+               "/metrics", "/metrics?x=1", "/openapi.json", "/", "/view/ten.bin", "/nowhere"]
+    answers = {str(varying(guarded.get(target))) for target in targets}
+    assert len(answers) == 1, answers
+    response = guarded.get("/files/ten.bin")
+    assert response.status == 401
+    assert sorted(response.all("WWW-Authenticate")) == ['Basic realm="ranged", charset="UTF-8"', 'Bearer realm="ranged"']
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["Cache-Control"] == "no-store"
+    assert json.loads(response.body)["type"] == "/problems/unauthorized"
+    # The same for those who condition, range or negotiate.
+    for field in (("If-None-Match", "*"), ("Range", "bytes=99-"), ("If-Match", '"x"'), ("Accept", "application/json")):
+        assert varying(guarded.get("/files/ten.bin", field)) == varying(guarded.get("/files/nothing", field)) == varying(response)
+    head = guarded.request("HEAD", "/files/ten.bin")
+    assert head.status == 401 and head.length == len(response.body)
+
+
+def test_liveness_is_open_and_preflights_are(guarded):
+    assert guarded.get("/healthz").status == 200
+    assert guarded.get("/readyz").status == 200
+    assert guarded.request("OPTIONS", "/files/ten.bin").status == 204
+
+
+def test_a_refused_request_keeps_the_connection(guarded):
+    with guarded.connect() as connection:
+        connection.send(build("GET", "/files/ten.bin", host=guarded.host))
+        assert connection.read_response().status == 401
+        connection.send(build("GET", "/files/ten.bin", [ALICE], host=guarded.host) * 2)
+        assert [connection.read_response().status for _ in range(2)] == [200, 200]
+        # Credentials are of a request, never of a connection.
+        connection.send(build("GET", "/files/ten.bin", host=guarded.host))
+        assert connection.read_response().status == 401
+
+
+def test_other_schemes_and_malformed_credentials_are_none(guarded):
+    for value in ("Digest username=alice", "Basic", "Basic !", "Basic YWI=", "alice", "Bearer"):
+        for _ in range(3):
+            assert guarded.get("/files/ten.bin", ("Authorization", value)).status == 401
+    assert guarded.get("/files/ten.bin", ALICE).status == 200
+
+
+def test_wrong_credentials_are_limited_logged_and_never_told(secrets, tree):
+    with Daemon(tree / "closed", options=both(secrets)) as daemon:
+        assert daemon.get("/files/ten.bin", ALICE).status == 200
+        for number in range(10):
+            field = [basic("alice", "guess-one"), basic("typed-a-secret-here", "guess-two"), bearer("guess-three" * 3)][number % 3]
+            assert daemon.get("/files/ten.bin", field).status == 401
+        limited = daemon.get("/files/ten.bin", basic("alice", "guess-four"))
+        assert limited.status == 429
+        assert 1 <= int(limited["Retry-After"]) <= 6
+        # Nobody learns from here that a guess was right; who was right before goes on.
+        assert daemon.get("/files/ten.bin", bearer(TOKEN)).status == 429
+        assert daemon.get("/files/ten.bin", ALICE).status == 200
+        assert daemon.get("/files/ten.bin").status == 401
+        daemon.wait_for_log("too many wrong credentials")
+        log = daemon.log()
+        assert "wrong credentials" in log and "alice" in log and "127.0.0.1" in log
+        for secret in ("guess-", "typed-a-secret-here", PASSWORD, TOKEN, base64.b64encode(b"alice:guess-one").decode()):
+            assert secret not in log
+        assert 'code="401"' in daemon.get("/metrics", ALICE).body.decode()
+
+
+def test_a_limit_is_of_one_address(secrets, tree):
+    with Daemon(tree / "closed", options=both(secrets)) as daemon:
+        def attempt(source, field):
+            with daemon.connect(source=source) as connection:
+                connection.send(build("GET", "/files/ten.bin", [field], host=daemon.host))
+                return connection.read_response().status
+        assert [attempt("127.0.0.2", basic("alice", "wrong")) for _ in range(11)] == [401] * 10 + [429]
+        assert attempt("127.0.0.3", ALICE) == 200
+
+
+def test_hashing_does_not_hold_up_the_event_loop(secrets, tree, tmp_path):
+    """A password whose hash takes half a second and more, on a daemon with one event loop."""
+    users = tmp_path / "users"
+    users.write_text(hashed("slow", "snail", "-C", "13") + "\n")
+    users.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-basic-file", users, "--threads", "1"]) as daemon:
+        statuses = []
+        asking = threading.Thread(target=lambda: statuses.append(daemon.get("/files/ten.bin", basic("slow", "snail")).status))
+        asking.start()
+        during = 0
+        while asking.is_alive():
+            assert daemon.get("/healthz").status == 200
+            during += 1
+        asking.join()
+        assert statuses == [200]
+        assert during >= 5, during
+        assert daemon.get("/files/ten.bin", basic("slow", "snail")).status == 200
+
+
+def test_roots_that_need_none(secrets, tree):
+    options = [*both(secrets), "--auth-roots", "closed", "--auth-open-metrics"]
+    with Daemon(f"closed={tree / 'closed'}", f"open={tree / 'open'}", options=options) as daemon:
+        assert daemon.get("/files/open/ten.bin").status == 200
+        assert daemon.get("/files/open/").status == 200
+        assert daemon.get("/files/open/nothing").status == 404
+        assert daemon.json("/info?file=open/ten.bin")["size"] == 10
+        assert daemon.get("/openapi.json").status == 200
+        assert daemon.get("/metrics").status == 200
+        refused = {str(varying(daemon.get(target))) for target in (
+            "/files/closed/ten.bin", "/files/closed/nothing", "/files/closed/", "/files/other/x", "/files/", "/files/%63losed/ten.bin",
+            "/files/./closed/ten.bin", "/files//closed/ten.bin", "/bytes?file=closed/ten.bin", "/bytes?file=%63losed/ten.bin", "/bytes",
+            "/bytes?file=open/ten.bin&file=closed/ten.bin", "/info?file=/open/ten.bin")}
+        assert len(refused) == 1 and "401" in refused.pop()
+        for target in ("/files/open/../closed/ten.bin", "/files/open/%2e%2e/closed/ten.bin", "/bytes?file=open/../closed/ten.bin"):
+            assert daemon.get(target).status == 404
+        assert daemon.get("/files/closed/ten.bin", ALICE).status == 200
+
+
+def test_reload_reads_the_files_again_and_a_bad_one_changes_nothing(secrets, tree, tmp_path):
+    users = tmp_path / "users"
+    users.write_text(hashed("alice", PASSWORD) + "\n")
+    users.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-basic-file", users]) as daemon:
+        assert daemon.get("/files/ten.bin", ALICE).status == 200
+        users.write_text("alice:plain-text-password\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("not reloaded.*line 1")
+        assert "plain-text-password" not in daemon.log()
+        assert daemon.get("/files/ten.bin", ALICE).status == 200
+        users.write_text(hashed("carol", "other") + "\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("configuration reloaded")
+        assert daemon.get("/files/ten.bin", ALICE).status == 401  # at once: nothing that was remembered counts
+        assert daemon.get("/files/ten.bin", basic("carol", "other")).status == 200
+
+
+@pytest.mark.parametrize("text, reason", [
+    ("", "holds no name"), ("alice\n", "line 1 is not of the form"), ("alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "neither bcrypt nor SHA-crypt")])
+def test_a_bad_file_refuses_the_start_in_one_line(tree, tmp_path, text, reason):
+    users = tmp_path / "users"
+    users.write_text(text)
+    outcome = run_to_end("--listen", "127.0.0.1:0", "--auth-basic-file", users, tree)
+    assert outcome.returncode == 78
+    assert outcome.stderr.count("\n") == 1 and reason in outcome.stderr and str(users) in outcome.stderr
+    assert "W6ph5" not in outcome.stderr
+    missing = run_to_end("--listen", "127.0.0.1:0", "--auth-token-file", tmp_path / "none", tree)
+    assert missing.returncode == 78 and "cannot be read" in missing.stderr
+
+
+def test_secrets_that_others_may_read_are_warned_about(secrets, tree, tmp_path):
+    users = tmp_path / "users"
+    users.write_text(hashed("alice", PASSWORD) + "\n")
+    users.chmod(0o644)
+    with Daemon(tree / "closed", options=["--auth-basic-file", users]) as daemon:
+        daemon.wait_for_log(f"every user of this machine may read auth_basic_file {users}")
+    with Daemon(tree / "closed", options=both(secrets)) as daemon:
+        assert "every user" not in daemon.log()
+
+
+def test_the_warning_of_the_unprotected_is_not_given_to_the_protected(secrets, tree):
+    with Daemon(tree / "closed", options=["--listen", "0.0.0.0:0"]) as daemon:
+        daemon.wait_for_log("without access control")
+    with Daemon(tree / "closed", options=["--listen", "0.0.0.0:0", *both(secrets)]) as daemon:
+        daemon.wait_for_log("ready")
+        assert "without access control" not in daemon.log()
+        assert "unencrypted" in daemon.log()
+
+
+def test_no_secret_in_the_configuration_that_is_printed(secrets, tree):
+    outcome = run_to_end(*both(secrets), "--print-config", tree)
+    assert outcome.returncode == 0
+    assert str(secrets / "users") in outcome.stdout
+    assert TOKEN not in outcome.stdout and "$2y$" not in outcome.stdout
+
+
+def test_settings_that_cannot_be(secrets, tree):
+    outcome = run_to_end("--auth-roots", "closed", f"closed={tree}")
+    assert outcome.returncode == 78 and "auth_basic_file" in outcome.stderr
+    outcome = run_to_end(*both(secrets), "--auth-roots", "other", f"closed={tree}")
+    assert outcome.returncode == 78 and '"other"' in outcome.stderr
+
+
+def test_preflights_allow_the_field_only_where_it_is_of_use(secrets, tree):
+    preflight = [("Origin", "https://a.example"), ("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "authorization")]
+    options = ["--cors-origins", "https://a.example"]
+    with Daemon(tree / "closed", options=[*options, *both(secrets)]) as daemon:
+        response = daemon.request("OPTIONS", "/files/ten.bin", preflight)
+        assert response.status == 204 and "Authorization" in response["Access-Control-Allow-Headers"]
+    with Daemon(tree / "closed", options=options) as daemon:
+        response = daemon.request("OPTIONS", "/files/ten.bin", preflight)
+        assert "Authorization" not in response["Access-Control-Allow-Headers"]

@@ -85,13 +85,16 @@ def test_the_limit_caps_records_and_counting_goes_on(served):
 
 
 def test_progress_counts_what_was_scanned(big):
-    """Where as many matches were told as are counted, a search may be taken up from what was scanned: none is lost, none comes twice."""
-    with Daemon(big.root) as daemon, Stream(daemon, "search", file="big.bin", hex="00ff", limit=1000000) as stream:
-        while (record := stream.next())["type"] != "progress" or record["matches"] == 0:
-            assert record["type"] != "end", "the file is too small for a search to be seen at work"
+    """Where as many matches were told as are counted, a search may be taken up from what was scanned: none is lost, none comes twice.
+
+    However fast the disk is, a million records of a frequent byte do not fit into sockets' buffers: the search waits for its reader.
+    """
+    with Daemon(big.root) as daemon, Stream(daemon, "search", file="big.bin", hex="00", limit=1000000) as stream:
+        while (record := stream.next())["type"] != "progress":
+            assert record["type"] != "end", "the records are too few for a search to be seen at work"
         told = sum(record["type"] == "match" for record in stream.records)
-        assert told <= record["matches"]
-        found, end = complete(daemon, "search", file="big.bin", hex="00ff", len=record["scanned"], limit=0)
+        assert 0 < told <= record["matches"]
+        found, end = complete(daemon, "search", file="big.bin", hex="00", len=record["scanned"], limit=0)
         assert not found and end["matches"] == record["matches"]
 
 

@@ -401,6 +401,29 @@ test.describe('a file that changes', () => {
     );
   }
 
+  test('what is told late of an older version is taken back', async ({ folder, page, daemon }) => {
+    writeFile(join(folder, 'file'), 5 * pageSize);
+    const { etag } = (await page.request.get(`${daemon.address}/info?file=file`).then((answer) => answer.json())) as {
+      etag: string;
+    };
+    const event = (version: string): string =>
+      `event: version\ndata: ${JSON.stringify({ file: 'file', size: 7, etag: version })}\n\n`;
+    let told = 0;
+    await page.route(/\/watch\?/, (route) =>
+      // The browser asks again by itself when an answer has ended.
+      route.fulfill({
+        contentType: 'text/event-stream',
+        body: `retry: 100\n\n${event(++told === 1 ? '"older"' : etag)}`,
+      }),
+    );
+    const grid = new Grid(page);
+    await grid.open('file');
+    await expect(page.getByRole('alert')).toContainText('This file has changed on the server');
+    await expect(page.getByRole('alert')).toHaveCount(0);
+    await grid.goto('0x44440');
+    await grid.loaded();
+  });
+
   test('by growing says by how much, and is followed at its end', async ({ folder, page, expectedErrors }) => {
     expectedErrors.push(networkErrors);
     const path = join(folder, 'log');

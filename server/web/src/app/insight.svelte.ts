@@ -100,6 +100,11 @@ export class Insight {
     return this.#bins;
   }
 
+  /** The file is asked about anew: whatever was told before is older than the answer will be. */
+  forget(): void {
+    this.#latest = undefined;
+  }
+
   /** Looks at a version from afar, for a track of so many pixels. What runs for another one ends. */
   survey(source: PageSource, pixels: number): void {
     this.#background?.abort();

@@ -123,6 +123,7 @@ export class Viewer {
   /** Opens the file, or its present version in place of the one shown. The place is kept. */
   async open(): Promise<void> {
     clearTimeout(this.#openTimer);
+    this.insight?.forget();
     try {
       const info = await this.api.info(this.path, this.#ended.signal);
       if (this.#gone()) return;

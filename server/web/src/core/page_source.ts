@@ -121,9 +121,9 @@ export class PageSource {
     if (this.#health.kind !== kind) this.#suffer(new ReadFailure(kind, message));
   }
 
-  /** The file is there again, and is this version. */
+  /** The file is this version: it is there again, or what told of another was late. */
   revive(): void {
-    if (this.#health.kind === 'gone') this.#recover();
+    if (this.#health.kind === 'gone' || this.#health.kind === 'changed') this.#recover();
   }
 
   get counters(): SourceCounters {

@@ -52,7 +52,9 @@ async function violations(page: Page): Promise<string[]> {
       readonly id: string;
       readonly nodes: readonly { readonly html: string }[];
     }
-    const { axe: runner } = window as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } };
+    const { axe: runner } = window as unknown as {
+      axe: { run: () => Promise<{ violations: Violation[] }> };
+    };
     return (await runner.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
   });
 }
@@ -198,7 +200,10 @@ test('a server that is busy leaves a plain track, says so, and is asked again', 
           status: 429,
           contentType: 'application/problem+json',
           headers: { 'Retry-After': '1' },
-          body: JSON.stringify({ title: 'Too many scans are running', status: 429 }),
+          body: JSON.stringify({
+            title: 'Too many scans are running',
+            status: 429,
+          }),
         })
       : route.continue(),
   );
@@ -525,7 +530,9 @@ test.describe('a file that changes', () => {
     // By itself: renaming changes the time of its state, so that it may count as another version.
     await expect(page.getByRole('alert')).not.toContainText('This file is gone', { timeout: 60_000 });
     rmSync(path);
-    await expect(page.getByRole('alert')).toContainText('This file is gone', { timeout: 60_000 });
+    await expect(page.getByRole('alert')).toContainText('This file is gone', {
+      timeout: 60_000,
+    });
     expect(await grid.get('cursor')).toBe(0x100);
   });
 
@@ -538,7 +545,9 @@ test.describe('a file that changes', () => {
     await daemon.kill();
     appendFileSync(path, 'more');
     await daemon.run();
-    await expect(page.getByRole('alert')).toContainText('it grew by 4 bytes', { timeout: 60_000 });
+    await expect(page.getByRole('alert')).toContainText('it grew by 4 bytes', {
+      timeout: 60_000,
+    });
   });
 });
 
@@ -564,7 +573,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
 }
 
 test.describe('on a phone, 390 pixels wide', () => {
-  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  test.use({
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    isMobile: true,
+    deviceScaleFactor: 2,
+  });
 
   test('map, holes and panels fit and work by finger', async ({ folder, page }) => {
     const islands = sparseTebibyte(join(folder, 'disk.img'));

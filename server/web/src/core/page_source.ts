@@ -121,9 +121,11 @@ export class PageSource {
     if (this.#health.kind !== kind) this.#suffer(new ReadFailure(kind, message));
   }
 
-  /** The file is this version: it is there again, or what told of another was late. */
+  /** The file is this version: it is there again, or what told of another was late. Asked once more, as this may be late too. */
   revive(): void {
-    if (this.#health.kind === 'gone' || this.#health.kind === 'changed') this.#recover();
+    if (this.#health.kind !== 'gone' && this.#health.kind !== 'changed') return;
+    this.#recover();
+    void this.probe();
   }
 
   get counters(): SourceCounters {

@@ -22,7 +22,7 @@ class LiteralFinder {
 
   [[nodiscard]] const BytePattern& pattern() const noexcept { return pattern_; }
 
-  /// The first position from `from` on at which the pattern lies wholly in `bytes`, or none. Cost: some 0.03 ns for a
+  /// The first position from `from` on at which the pattern lies wholly in `bytes`, or none. Cost: some 0.04 ns for a
   /// byte where the two rare bytes do not meet, the length of the pattern where they do.
   [[nodiscard]] std::size_t find(std::span<const std::byte> bytes, std::size_t from) const noexcept;
 

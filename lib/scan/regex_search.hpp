@@ -32,7 +32,7 @@ class RegexSearch {
   static constexpr std::size_t max_state = std::size_t{256} << 10;     ///< bytes of state between two calls
   static constexpr std::uint64_t max_match = std::uint64_t{32} << 10;  ///< what Vectorscan's small horizon is sure of
   /// Bytes taken at one time while matches are kept: each of them ends one match at most, and there is room for all.
-  static constexpr std::size_t piece = 2048;
+  static constexpr std::size_t piece = 8192;
 
   /// Compiles `expression`, UTF-8 or bytes as they are; takes milliseconds. The first byte will come at offset 0.
   [[nodiscard]] static boost::system::result<std::unique_ptr<RegexSearch>, RegexError> create(

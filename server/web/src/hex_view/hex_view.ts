@@ -30,7 +30,7 @@ import {
 } from '../core/rows';
 import { byteClasses, decodeRow, type TextEncoding, controlSign, highSign, zeroSign } from '../core/text_encodings';
 import type { Span } from '../core/view_link';
-import { styles } from './styles';
+import styles from './hex_view.css?inline';
 
 const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 /** Rows that ARIA can number: the attribute is a 32-bit integer in browsers. */

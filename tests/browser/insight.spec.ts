@@ -12,11 +12,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import axe from '../../server/web/node_modules/axe-core';
 import type { HexView } from '../../server/web/src/hex_view/hex_view';
+import { violations } from './axe';
 import { contents, landmarks, pageSize, SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
+import { inkedRows } from './map';
 
 const tebibyte = 2 ** 40;
 const island = 3 * pageSize;
@@ -28,35 +29,6 @@ async function mapped(page: Page): Promise<string> {
   await expect(status).toContainText(/was counted|was looked at|no map/);
   await expect(status).not.toContainText('…');
   return (await status.textContent())!.trim();
-}
-
-/** The rows of the map's canvas that have ink, as parts of its height. */
-function inkedRows(page: Page): Promise<number[]> {
-  return page.locator('[slot=map] canvas').evaluate((element) => {
-    const canvas = element as HTMLCanvasElement;
-    // Read from a copy: the browser advises against reading often from one that is drawn to.
-    const copy = new OffscreenCanvas(canvas.width, canvas.height);
-    const context = copy.getContext('2d', { willReadFrequently: true })!;
-    context.drawImage(canvas, 0, 0);
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    const rows = new Set<number>();
-    for (let at = 3; at < data.length; at += 4) if (data[at]! > 0) rows.add(Math.floor(at / 4 / canvas.width));
-    return [...rows].map((row) => row / canvas.height);
-  });
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    interface Violation {
-      readonly id: string;
-      readonly nodes: readonly { readonly html: string }[];
-    }
-    const { axe: runner } = window as unknown as {
-      axe: { run: () => Promise<{ violations: Violation[] }> };
-    };
-    return (await runner.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
-  });
 }
 
 /** A terabyte of nothing with three islands. */

@@ -3,7 +3,6 @@
 import { tick } from 'svelte';
 import { type Api, type FileInfo, ReadFailure } from '../core/api';
 import { type Bookmark, loadBookmarks, saveBookmarks, withBookmark, withoutBookmark } from '../core/bookmarks';
-import { evaluateGoto, type GotoResult } from '../core/expression';
 import { type ByteOrder, inspectedBytes } from '../core/inspector';
 import { pageSize, PageSource, type SourceHealth } from '../core/page_source';
 import { addressOfPath } from '../core/paths';
@@ -72,6 +71,8 @@ export class Viewer {
   #openTimer: ReturnType<typeof setTimeout> | undefined;
   #probeTimer: ReturnType<typeof setInterval> | undefined;
   readonly #ended = new AbortController();
+  /** Pressed before there was an insight to ask. */
+  #sought: 1 | -1 | undefined;
 
   constructor(
     readonly api: Api,
@@ -94,7 +95,7 @@ export class Viewer {
     element.addEventListener('cursorchange', moved);
     element.addEventListener('viewchange', scrolled);
     const sought = (event: Event): void => {
-      void this.insight?.seekData(event instanceof CustomEvent && event.detail === -1 ? -1 : 1);
+      this.seekData(event instanceof CustomEvent && event.detail === -1 ? -1 : 1);
     };
     element.addEventListener('seekdata', sought);
     const look = (): void => {
@@ -235,10 +236,6 @@ export class Viewer {
     this.#saveLink();
   }
 
-  evaluate(text: string): GotoResult {
-    return evaluateGoto(text, { cursor: this.cursor, size: this.size });
-  }
-
   /** Goes to a place from which Back leads here again; with `instead` to where it would have led before. */
   jump(place: Span, instead = false): void {
     const element = this.#element;
@@ -270,6 +267,19 @@ export class Viewer {
     if (!element) return 0;
     const end = element.top + element.wholeRows * this.columns;
     return this.cursor >= element.top && this.cursor < end ? this.cursor : element.top;
+  }
+
+  /** To the data beyond a hole, or before it: as soon as the part that knows is here. */
+  seekData(direction: 1 | -1): void {
+    if (this.insight) void this.insight.seekData(direction);
+    else this.#sought = direction;
+  }
+
+  /** What looks at the file as a whole has come. */
+  attend(insight: Insight): void {
+    this.insight = insight;
+    if (this.#sought) void insight.seekData(this.#sought);
+    this.#sought = undefined;
   }
 
   setFollow(follow: boolean): void {

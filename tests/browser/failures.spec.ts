@@ -1,17 +1,8 @@
 /** Whatever goes wrong is seen where it happened, and no place is lost. */
 
-import {
-  appendFileSync,
-  closeSync,
-  openSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contents, pageSize, SparseFile, writeFile } from './files';
+import { contents, overwrite, pageSize, SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
 
@@ -106,9 +97,7 @@ test('a file that changed says so, keeps the place, and shows the new version wh
   await grid.goto('2^40+5');
   await page.keyboard.press('Shift+ArrowDown');
   const top = await grid.expectBytesOf(file);
-  const descriptor = openSync(path, 'r+');
-  writeSync(descriptor, Buffer.from('changed!'), 0, 8, 2 ** 40);
-  closeSync(descriptor);
+  overwrite(path, Buffer.from('changed!'), 2 ** 40);
 
   await expectBanner(page, 'This file has changed on the server');
   // What was read stays, as it was; what was not is not mixed in.

@@ -8,13 +8,14 @@ import {
   openSync,
   renameSync,
   rmSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { HexView } from '../../server/web/src/hex_view/hex_view';
 import { violations } from './axe';
-import { contents, landmarks, pageSize, SparseFile, writeFile } from './files';
+import { contents, landmarks, overwrite, pageSize, SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
 import { inkedRows } from './map';
@@ -442,10 +443,8 @@ test.describe('a file that changes', () => {
     await grid.goto('0x10020');
     const top = await grid.get('top');
     const before = await grid.loaded();
-    const file = openSync(path, 'r+');
     const changed = [0x10024, 0x10025, 0x10033];
-    for (const at of changed) writeSync(file, Buffer.of(0), 0, 1, at);
-    closeSync(file);
+    for (const at of changed) overwrite(path, Buffer.of(0), at);
     await expect(page.getByRole('alert')).toContainText('written to, with the same size');
     await page.getByRole('button', { name: 'Show the new version' }).click();
     await expect(page.getByRole('alert')).toHaveCount(0);
@@ -488,9 +487,7 @@ test.describe('a file that changes', () => {
     await expect(page.getByRole('alert')).toHaveCount(0);
     expect((await grid.loaded())[0]!.bytes).toEqual([...contents((await grid.get('top')) + 7, 16)]);
 
-    const file = openSync(path, 'r+');
-    ftruncateSync(file, pageSize);
-    closeSync(file);
+    truncateSync(path, pageSize);
     await expect(page.getByRole('alert')).toContainText('it shrank by 192 KiB');
     await page.getByRole('button', { name: 'Show the new version' }).click();
     await expect(page.getByRole('alert')).toHaveCount(0);

@@ -160,6 +160,32 @@ test('a file that shrinks below the place: the view goes to its new end', async 
   expect(last.bytes).toEqual([...contents(last.address, 5)]);
 });
 
+test('a new version that cannot be opened says why, and is tried again', async ({ folder, page, expectedErrors }) => {
+  expectedErrors.push(networkErrors);
+  const path = join(folder, 'core');
+  writeFile(path, 3 * pageSize);
+  const grid = new Grid(page);
+  await grid.open('core');
+  overwrite(path, Buffer.from('changed!'), 0);
+  const banner = page.getByRole('alert');
+  await expectBanner(page, 'This file has changed on the server');
+  let answer: { status: number; title: string } | undefined = { status: 500, title: 'The disk is on fire' };
+  await page.route(/\/info\?/, (route) =>
+    answer ? route.fulfill(problem(answer.status, answer.title)) : route.continue(),
+  );
+  const renew = page.getByRole('button', { name: 'Show the new version' });
+  await renew.click();
+  await expect(banner).toContainText('It could not be opened: The disk is on fire.');
+  await expect(banner).toContainText('This file has changed on the server');
+  answer = { status: 503, title: 'Too much to do' };
+  await renew.click();
+  await expect(banner).toContainText('It could not be opened: Too much to do; it is tried again.');
+  // It is, by itself.
+  answer = undefined;
+  await expect(banner).toHaveCount(0);
+  expect((await grid.loaded())[0]!.text).toContain('changed!');
+});
+
 test('a file that is removed stays on screen, and is found when it is back', async ({
   folder,
   page,

@@ -61,6 +61,8 @@ export class Viewer {
   insight = $state.raw<Insight | undefined>();
   /** What is known of a change beyond that there was one. */
   news = $state('');
+  /** Why the present version could not take the place of the one shown. */
+  refusal = $state('');
   /** The present version is shown whenever there is one; at the end of the file the view stays at the end. */
   follow = $state(false);
 
@@ -140,7 +142,7 @@ export class Viewer {
       }
       const atEnd = this.follow && this.#element!.atEnd;
       before?.dispose();
-      this.news = '';
+      this.news = this.refusal = '';
       this.info = info;
       this.source = source;
       this.health = source.health;
@@ -159,8 +161,10 @@ export class Viewer {
     } catch (error) {
       if (this.#ended.signal.aborted || !(error instanceof ReadFailure)) return;
       if (this.source) {
-        // Reloading failed: what is shown stays, the banner says why.
-        this.health = error.transient ? this.health : { kind: 'gone', message: error.message };
+        // What is shown stays, and the banner says why: no longer the present version, or nobody would have opened it anew.
+        if (error.kind === 'gone' || this.source.health.kind === 'gone') this.source.outdate('gone', error.message);
+        else this.source.outdate('changed', 'The file has changed');
+        this.refusal = error.kind === 'gone' ? '' : `${error.message}${error.transient ? '; it is tried again' : ''}.`;
       } else {
         this.opening = { kind: 'failed', failure: error };
       }
@@ -370,6 +374,7 @@ export class Viewer {
     const source = this.source;
     if (!source) return;
     this.health = source.health;
+    if (this.health.kind === 'ok') this.refusal = '';
     this.busy = source.busy;
     this.#inspect();
   }

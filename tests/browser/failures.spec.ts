@@ -186,6 +186,24 @@ test('a new version that cannot be opened says why, and is tried again', async (
   expect((await grid.loaded())[0]!.text).toContain('changed!');
 });
 
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 390, height: 844 } });
+
+  test('what is wrong is told in lines, not in a column of words', async ({ folder, page, expectedErrors }) => {
+    expectedErrors.push(networkErrors);
+    const path = join(folder, 'core');
+    writeFile(path, 3 * pageSize);
+    const grid = new Grid(page);
+    await grid.open('core');
+    overwrite(path, Buffer.from('changed!'), 0);
+    await expectBanner(page, 'This file has changed on the server');
+    const text = (await page.getByRole('alert').getByRole('paragraph').boundingBox())!;
+    expect(text.width).toBeGreaterThan(300);
+    for (const name of ['Show the new version', 'Follow'])
+      await expect(page.getByRole('alert').getByRole('button', { name })).toBeInViewport({ ratio: 1 });
+  });
+});
+
 test('a file that is removed stays on screen, and is found when it is back', async ({
   folder,
   page,

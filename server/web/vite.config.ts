@@ -11,6 +11,9 @@ export default defineConfig({
     target: ['chrome123', 'firefox120', 'safari17.5'],
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     emptyOutDir: true,
+    // A twentieth smaller than esbuild makes it, once compressed.
+    minify: 'terser',
+    terserOptions: { module: true },
   },
   server: {
     proxy: Object.fromEntries(

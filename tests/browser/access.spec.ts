@@ -7,6 +7,7 @@ import { violations } from './axe';
 import { SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
+import { inkedRows } from './map';
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(`in ${colorScheme} colours`, () => {
@@ -356,13 +357,11 @@ test('the first load is at most 60 KB of gzip, from this origin alone, and kept 
   const grid = new Grid(page);
   await grid.open('disk.img');
   expect(requests.filter((address) => !address.startsWith(`${daemon.address}/`))).toEqual([]);
-  // What the document names is there before anything is seen; the map and panels come after the first bytes of the file.
-  const document = await (await page.request.get('/view/disk.img')).text();
-  const first = requests.filter((address) => {
-    const { pathname } = new URL(address);
-    return pathname.startsWith('/view/') || (pathname.startsWith('/assets/') && document.includes(pathname));
-  });
-  expect(first.length).toBeGreaterThanOrEqual(3);
+  // The map is the last to come: the first view is whole.
+  await expect.poll(async () => (await inkedRows(page)).length).toBeGreaterThan(0);
+  const first = requests.filter((address) => /^\/(?:view|assets)\//.test(new URL(address).pathname));
+  expect(first.filter((address) => address.includes('/map-')).length).toBeGreaterThan(0);
+  expect(first.length).toBeGreaterThanOrEqual(6);
   let scripts = 0;
   let all = 0;
   for (const address of first) {

@@ -1,17 +1,8 @@
 /** Whatever goes wrong is seen where it happened, and no place is lost. */
 
-import {
-  appendFileSync,
-  closeSync,
-  openSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contents, pageSize, SparseFile, writeFile } from './files';
+import { contents, overwrite, pageSize, SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
 
@@ -106,9 +97,7 @@ test('a file that changed says so, keeps the place, and shows the new version wh
   await grid.goto('2^40+5');
   await page.keyboard.press('Shift+ArrowDown');
   const top = await grid.expectBytesOf(file);
-  const descriptor = openSync(path, 'r+');
-  writeSync(descriptor, Buffer.from('changed!'), 0, 8, 2 ** 40);
-  closeSync(descriptor);
+  overwrite(path, Buffer.from('changed!'), 2 ** 40);
 
   await expectBanner(page, 'This file has changed on the server');
   // What was read stays, as it was; what was not is not mixed in.
@@ -169,6 +158,50 @@ test('a file that shrinks below the place: the view goes to its new end', async 
   const last = (await grid.loaded()).at(-1)!;
   expect(last.address + last.bytes.length).toBe(2 * pageSize + 5);
   expect(last.bytes).toEqual([...contents(last.address, 5)]);
+});
+
+test('a new version that cannot be opened says why, and is tried again', async ({ folder, page, expectedErrors }) => {
+  expectedErrors.push(networkErrors);
+  const path = join(folder, 'core');
+  writeFile(path, 3 * pageSize);
+  const grid = new Grid(page);
+  await grid.open('core');
+  overwrite(path, Buffer.from('changed!'), 0);
+  const banner = page.getByRole('alert');
+  await expectBanner(page, 'This file has changed on the server');
+  let answer: { status: number; title: string } | undefined = { status: 500, title: 'The disk is on fire' };
+  await page.route(/\/info\?/, (route) =>
+    answer ? route.fulfill(problem(answer.status, answer.title)) : route.continue(),
+  );
+  const renew = page.getByRole('button', { name: 'Show the new version' });
+  await renew.click();
+  await expect(banner).toContainText('It could not be opened: The disk is on fire.');
+  await expect(banner).toContainText('This file has changed on the server');
+  answer = { status: 503, title: 'Too much to do' };
+  await renew.click();
+  await expect(banner).toContainText('It could not be opened: Too much to do; it is tried again.');
+  // It is, by itself.
+  answer = undefined;
+  await expect(banner).toHaveCount(0);
+  expect((await grid.loaded())[0]!.text).toContain('changed!');
+});
+
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 390, height: 844 } });
+
+  test('what is wrong is told in lines, not in a column of words', async ({ folder, page, expectedErrors }) => {
+    expectedErrors.push(networkErrors);
+    const path = join(folder, 'core');
+    writeFile(path, 3 * pageSize);
+    const grid = new Grid(page);
+    await grid.open('core');
+    overwrite(path, Buffer.from('changed!'), 0);
+    await expectBanner(page, 'This file has changed on the server');
+    const text = (await page.getByRole('alert').getByRole('paragraph').boundingBox())!;
+    expect(text.width).toBeGreaterThan(300);
+    for (const name of ['Show the new version', 'Follow'])
+      await expect(page.getByRole('alert').getByRole('button', { name })).toBeInViewport({ ratio: 1 });
+  });
 });
 
 test('a file that is removed stays on screen, and is found when it is back', async ({

@@ -65,6 +65,13 @@ function largest(file: number, wanted: number): number {
   throw new Error(`The file system of the temporary directory holds no file of ${wanted} bytes`);
 }
 
+/** Writes over some bytes of a file that is there, in place. */
+export function overwrite(path: string, bytes: Buffer, position: number): void {
+  const file = openSync(path, 'r+');
+  writeAt(file, bytes, position);
+  closeSync(file);
+}
+
 /** A whole file of `length` bytes, each following from its offset. */
 export function writeFile(path: string, length: number, from = 0): void {
   mkdirSync(dirname(path), { recursive: true });

@@ -8,15 +8,17 @@ import {
   openSync,
   renameSync,
   rmSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import axe from '../../server/web/node_modules/axe-core';
 import type { HexView } from '../../server/web/src/hex_view/hex_view';
-import { contents, landmarks, pageSize, SparseFile, writeFile } from './files';
+import { violations } from './axe';
+import { contents, landmarks, overwrite, pageSize, SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
+import { inkedRows } from './map';
 
 const tebibyte = 2 ** 40;
 const island = 3 * pageSize;
@@ -28,35 +30,6 @@ async function mapped(page: Page): Promise<string> {
   await expect(status).toContainText(/was counted|was looked at|no map/);
   await expect(status).not.toContainText('…');
   return (await status.textContent())!.trim();
-}
-
-/** The rows of the map's canvas that have ink, as parts of its height. */
-function inkedRows(page: Page): Promise<number[]> {
-  return page.locator('[slot=map] canvas').evaluate((element) => {
-    const canvas = element as HTMLCanvasElement;
-    // Read from a copy: the browser advises against reading often from one that is drawn to.
-    const copy = new OffscreenCanvas(canvas.width, canvas.height);
-    const context = copy.getContext('2d', { willReadFrequently: true })!;
-    context.drawImage(canvas, 0, 0);
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    const rows = new Set<number>();
-    for (let at = 3; at < data.length; at += 4) if (data[at]! > 0) rows.add(Math.floor(at / 4 / canvas.width));
-    return [...rows].map((row) => row / canvas.height);
-  });
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    interface Violation {
-      readonly id: string;
-      readonly nodes: readonly { readonly html: string }[];
-    }
-    const { axe: runner } = window as unknown as {
-      axe: { run: () => Promise<{ violations: Violation[] }> };
-    };
-    return (await runner.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
-  });
 }
 
 /** A terabyte of nothing with three islands. */
@@ -211,12 +184,30 @@ test('a server that is busy leaves a plain track, says so, and is asked again', 
   await grid.open('file');
   await grid.loaded();
   await page.getByRole('tab', { name: 'Map' }).click();
-  await expect(page.getByText('Too many scans are running')).toBeVisible();
+  await expect(page.getByText('Taking samples… Too many scans are running.')).toBeVisible();
+  await expect(page.getByText('There is no map. Too many scans are running.')).toBeVisible();
   expect(await inkedRows(page)).toEqual([]);
   await expect(page.getByRole('alert')).toHaveCount(0);
   busy = false;
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect.poll(async () => (await inkedRows(page)).length).toBeGreaterThan(100);
+});
+
+test('a window made a little higher has its map drawn anew, not asked for anew', async ({ folder, page }) => {
+  writeFile(join(folder, 'file'), 10 * pageSize);
+  let asked = 0;
+  page.on('request', (request) => (asked += request.url().includes('/map?') ? 1 : 0));
+  const grid = new Grid(page);
+  await grid.open('file');
+  await mapped(page);
+  const before = asked;
+  const height = (): Promise<number> =>
+    page.locator('[slot=map] canvas').evaluate((canvas) => (canvas as HTMLCanvasElement).height);
+  const drawn = await height();
+  await page.setViewportSize({ width: 1280, height: 850 });
+  await expect.poll(height).toBeGreaterThan(drawn);
+  await expect.poll(async () => (await inkedRows(page)).length).toBeGreaterThan(drawn);
+  expect(asked).toBe(before);
 });
 
 test('leaving a file ends what was asked about it', async ({ folder, page, expectedErrors }) => {
@@ -356,11 +347,47 @@ test.describe('strings', () => {
     await panel.getByRole('searchbox').fill('wide');
     await expect(list.getByRole('option')).toContainText(['wide words']);
     await list.focus();
-    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Home');
     await page.keyboard.press('Enter');
     await expect.poll(() => grid.get('selection')).toEqual({ offset: ascii.length + 64, length: wide.length });
     await panel.getByLabel('in', { exact: true }).selectOption('ASCII');
     await expect(panel).toContainText('0 of');
+    await list.focus();
+    await page.keyboard.press('Escape');
+    await expect(grid.element).toBeFocused();
+  });
+
+  test('that were clicked are gone on from by keys, one at a time', async ({ folder, page }) => {
+    writeFileSync(join(folder, 'file'), 'first one\0second one\0third one\0');
+    const grid = new Grid(page);
+    await grid.open('file');
+    await page.keyboard.press('s');
+    const panel = page.getByRole('tabpanel', { name: 'Strings' });
+    await panel.getByRole('button', { name: 'Find strings' }).click();
+    await panel.getByRole('option', { name: 'first one' }).click();
+    await expect.poll(() => grid.get('selection')).toEqual({ offset: 0, length: 9 });
+    await page.keyboard.press('ArrowDown');
+    await expect(panel.getByRole('listbox').getByRole('option', { selected: true })).toContainText('second one');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => grid.get('selection')).toEqual({ offset: 10, length: 10 });
+  });
+
+  test('under another filter begin anew, which is not told as a stop', async ({ folder, page, expectedErrors }) => {
+    expectedErrors.push(networkErrors);
+    writeFileSync(join(folder, 'file'), 'first one\0second one\0third one\0');
+    const grid = new Grid(page);
+    await grid.open('file');
+    await page.keyboard.press('s');
+    const panel = page.getByRole('tabpanel', { name: 'Strings' });
+    await page.route(/\/strings\?/, () => undefined);
+    await panel.getByRole('button', { name: 'Find strings' }).click();
+    await expect(panel).toContainText('Reading…');
+    const ended = page.waitForEvent('requestfailed', (request) => request.url().includes('/strings?'));
+    await panel.getByRole('searchbox').fill('second');
+    await ended;
+    await grid.frame();
+    await expect(panel).toContainText('Reading…');
+    await expect(panel).not.toContainText('Stopped');
   });
 
   test('of a selection are those in it; a long search is stopped and goes on', async ({
@@ -414,16 +441,20 @@ test.describe('a file that changes', () => {
     const event = (version: string): string =>
       `event: version\ndata: ${JSON.stringify({ file: 'file', size: 7, etag: version })}\n\n`;
     let told = 0;
-    await page.route(/\/watch\?/, (route) =>
+    let takeBack = (): void => undefined;
+    const seen = new Promise<void>((resolve) => (takeBack = resolve));
+    await page.route(/\/watch\?/, async (route) => {
       // The browser asks again by itself when an answer has ended.
-      route.fulfill({
+      if (++told > 1) await seen;
+      await route.fulfill({
         contentType: 'text/event-stream',
-        body: `retry: 100\n\n${event(++told === 1 ? '"older"' : etag)}`,
-      }),
-    );
+        body: `retry: 100\n\n${event(told === 1 ? '"older"' : etag)}`,
+      });
+    });
     const grid = new Grid(page);
     await grid.open('file');
     await expect(page.getByRole('alert')).toContainText('This file has changed on the server');
+    takeBack();
     await expect(page.getByRole('alert')).toHaveCount(0);
     await grid.goto('0x44440');
     await grid.loaded();
@@ -470,10 +501,8 @@ test.describe('a file that changes', () => {
     await grid.goto('0x10020');
     const top = await grid.get('top');
     const before = await grid.loaded();
-    const file = openSync(path, 'r+');
     const changed = [0x10024, 0x10025, 0x10033];
-    for (const at of changed) writeSync(file, Buffer.of(0), 0, 1, at);
-    closeSync(file);
+    for (const at of changed) overwrite(path, Buffer.of(0), at);
     await expect(page.getByRole('alert')).toContainText('written to, with the same size');
     await page.getByRole('button', { name: 'Show the new version' }).click();
     await expect(page.getByRole('alert')).toHaveCount(0);
@@ -516,9 +545,7 @@ test.describe('a file that changes', () => {
     await expect(page.getByRole('alert')).toHaveCount(0);
     expect((await grid.loaded())[0]!.bytes).toEqual([...contents((await grid.get('top')) + 7, 16)]);
 
-    const file = openSync(path, 'r+');
-    ftruncateSync(file, pageSize);
-    closeSync(file);
+    truncateSync(path, pageSize);
     await expect(page.getByRole('alert')).toContainText('it shrank by 192 KiB');
     await page.getByRole('button', { name: 'Show the new version' }).click();
     await expect(page.getByRole('alert')).toHaveCount(0);

@@ -1,8 +1,8 @@
 /** The inspector against values that the test computes on its own, with node's Buffer and BigInt. */
 
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SparseFile } from './files';
+import { overwrite, SparseFile } from './files';
 import { expect, type Page, test } from './fixtures';
 import { Grid } from './grid';
 
@@ -235,9 +235,7 @@ test('an unsigned integer is followed as an offset, and Back leads back', async 
   const target = 2 ** 40 + 12_345;
   const pointer = Buffer.alloc(8);
   pointer.writeBigUInt64LE(BigInt(target));
-  const descriptor = openSync(join(folder, 'disk.img'), 'r+');
-  writeSync(descriptor, pointer, 0, 8, 2 ** 35);
-  closeSync(descriptor);
+  overwrite(join(folder, 'disk.img'), pointer, 2 ** 35);
   const grid = new Grid(page);
   await grid.open('disk.img');
   await grid.goto('2^35');

@@ -26,10 +26,11 @@ export type MapState = 'none' | 'sampling' | 'refining' | 'ready' | 'unavailable
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => {
+    const stop = (): void => {
       clearTimeout(timer);
       resolve();
-    });
+    };
+    signal.addEventListener('abort', stop, { once: true });
   });
 }
 
@@ -52,6 +53,8 @@ export class Insight {
   readonly #watch: FileWatch;
   #map: ByteMap | undefined;
   #extents: ExtentMap | undefined;
+  /** The version that the extents are of: while those of the next are read, nobody is led by the older ones. */
+  #extentsOf: PageSource | undefined;
   #background: AbortController | undefined;
   #seeking: AbortController | undefined;
   #bins = 1;
@@ -60,6 +63,7 @@ export class Insight {
   #reopening = false;
   #reopenTimer: ReturnType<typeof setTimeout> | undefined;
   #latest: FileState | undefined;
+  #ended = false;
   #noticeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly viewer: Viewer) {
@@ -77,6 +81,7 @@ export class Insight {
   }
 
   end(): void {
+    this.#ended = true;
     this.rest();
     this.#background?.abort();
     this.#seeking?.abort();
@@ -123,24 +128,26 @@ export class Insight {
 
   async #survey(source: PageSource, signal: AbortSignal): Promise<void> {
     const { viewer } = this;
+    this.mapMessage = '';
     // One request at a time: the server runs few scans at once, and a browser six requests.
     const sparse = viewer.info?.sparse !== false;
-    if (!sparse) this.#extents = undefined;
-    else {
+    if (!sparse) {
+      this.#extents = undefined;
+    } else {
       const extents = new ExtentMap();
-      const done = await this.#attempt(signal, () => readExtents(viewer.api, source.version, extents, signal));
+      const done = await this.#attempt(source, signal, () => readExtents(viewer.api, source.version, extents, signal));
       if (ended(signal)) return;
       this.#extents = done ? extents : undefined;
+      this.#extentsOf = source;
       if (done) source.holes = extents;
       this.#draw();
     }
     const wait = this.#mapped + mapPause - performance.now();
     if (this.#map && wait > 0) await pause(wait, signal);
     if (ended(signal)) return;
-    this.mapMessage = '';
     this.mapState = 'sampling';
     const map = new ByteMap(source.size, this.#bins);
-    const sampled = await this.#attempt(signal, () => this.#readBins(source, map, {}, signal));
+    const sampled = await this.#attempt(source, signal, () => this.#readBins(source, map, {}, signal));
     if (ended(signal)) return;
     if (!sampled) {
       this.#map = undefined;
@@ -150,7 +157,7 @@ export class Insight {
     }
     this.#mapped = performance.now();
     this.mapState = 'refining';
-    await this.#attempt(signal, () => this.#refine(source, map, signal));
+    await this.#attempt(source, signal, () => this.#refine(source, map, signal));
     if (ended(signal)) return;
     this.mapState = 'ready';
     this.#draw();
@@ -194,16 +201,18 @@ export class Insight {
   }
 
   /** Runs `work`, again later where the server is busy. False: it failed, and mapMessage says why. */
-  async #attempt(signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
+  async #attempt(source: PageSource, signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
     for (let attempt = 1; ; ++attempt) {
       try {
         await work();
+        // What it failed with before is over.
+        this.mapMessage = '';
         return true;
       } catch (error) {
         if (ended(signal)) return false;
         const failure = error instanceof ReadFailure ? error : new ReadFailure('refused', String(error));
         this.mapMessage = failure.message;
-        if (failure.kind === 'changed') this.viewer.source?.outdate('changed', failure.message);
+        source.heed(failure);
         if (!failure.transient || attempt >= mostAttempts) return false;
         await pause(failure.retryAfter ?? attemptPause, signal);
         if (ended(signal)) return false;
@@ -237,8 +246,9 @@ export class Insight {
         this.tell(`Data at ${formatHex(found)}`);
       }
     } catch (error) {
-      if (!controller.signal.aborted)
-        this.tell(`Data was not found: ${error instanceof Error ? error.message : String(error)}`);
+      if (controller.signal.aborted) return;
+      source.heed(error);
+      this.tell(`Data was not found: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
@@ -248,7 +258,7 @@ export class Insight {
     direction: 1 | -1,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const extents = this.#extents;
+    const extents = this.#extentsOf === source ? this.#extents : undefined;
     const known = extents?.knownUntil ?? 0;
     if (extents && from < known) {
       const found = direction > 0 ? extents.nextData(from) : extents.previousData(from);
@@ -295,10 +305,13 @@ export class Insight {
   async #reopen(): Promise<void> {
     if (this.#reopening) return;
     this.#reopening = true;
+    const before = this.viewer.source;
     await this.viewer.open();
     this.#reopening = false;
-    // A change that was told of in the meantime.
     const shown = this.viewer.source;
+    // Where it failed, the viewer itself tries again, in the server's time and not in ours.
+    if (this.#ended || shown === before) return;
+    // A change that was told of in the meantime.
     if (this.#latest && shown && shown.version.etag !== this.#latest.etag && this.viewer.follow)
       this.#reopenTimer = setTimeout(() => void this.#reopen(), reopenPause);
   }

@@ -3,7 +3,6 @@
 import { tick } from 'svelte';
 import { type Api, type FileInfo, ReadFailure } from '../core/api';
 import { type Bookmark, loadBookmarks, saveBookmarks, withBookmark, withoutBookmark } from '../core/bookmarks';
-import { evaluateGoto, type GotoResult } from '../core/expression';
 import { type ByteOrder, inspectedBytes } from '../core/inspector';
 import { pageSize, PageSource, type SourceHealth } from '../core/page_source';
 import { addressOfPath } from '../core/paths';
@@ -62,6 +61,8 @@ export class Viewer {
   insight = $state.raw<Insight | undefined>();
   /** What is known of a change beyond that there was one. */
   news = $state('');
+  /** Why the present version could not take the place of the one shown. */
+  refusal = $state('');
   /** The present version is shown whenever there is one; at the end of the file the view stays at the end. */
   follow = $state(false);
 
@@ -72,6 +73,8 @@ export class Viewer {
   #openTimer: ReturnType<typeof setTimeout> | undefined;
   #probeTimer: ReturnType<typeof setInterval> | undefined;
   readonly #ended = new AbortController();
+  /** Pressed before there was an insight to ask. */
+  #sought: 1 | -1 | undefined;
 
   constructor(
     readonly api: Api,
@@ -94,7 +97,7 @@ export class Viewer {
     element.addEventListener('cursorchange', moved);
     element.addEventListener('viewchange', scrolled);
     const sought = (event: Event): void => {
-      void this.insight?.seekData(event instanceof CustomEvent && event.detail === -1 ? -1 : 1);
+      this.seekData(event instanceof CustomEvent && event.detail === -1 ? -1 : 1);
     };
     element.addEventListener('seekdata', sought);
     const look = (): void => {
@@ -139,7 +142,7 @@ export class Viewer {
       }
       const atEnd = this.follow && this.#element!.atEnd;
       before?.dispose();
-      this.news = '';
+      this.news = this.refusal = '';
       this.info = info;
       this.source = source;
       this.health = source.health;
@@ -158,8 +161,10 @@ export class Viewer {
     } catch (error) {
       if (this.#ended.signal.aborted || !(error instanceof ReadFailure)) return;
       if (this.source) {
-        // Reloading failed: what is shown stays, the banner says why.
-        this.health = error.transient ? this.health : { kind: 'gone', message: error.message };
+        // What is shown stays, and the banner says why: no longer the present version, or nobody would have opened it anew.
+        if (error.kind === 'gone' || this.source.health.kind === 'gone') this.source.outdate('gone', error.message);
+        else this.source.outdate('changed', 'The file has changed');
+        this.refusal = error.kind === 'gone' ? '' : `${error.message}${error.transient ? '; it is tried again' : ''}.`;
       } else {
         this.opening = { kind: 'failed', failure: error };
       }
@@ -235,10 +240,6 @@ export class Viewer {
     this.#saveLink();
   }
 
-  evaluate(text: string): GotoResult {
-    return evaluateGoto(text, { cursor: this.cursor, size: this.size });
-  }
-
   /** Goes to a place from which Back leads here again; with `instead` to where it would have led before. */
   jump(place: Span, instead = false): void {
     const element = this.#element;
@@ -270,6 +271,19 @@ export class Viewer {
     if (!element) return 0;
     const end = element.top + element.wholeRows * this.columns;
     return this.cursor >= element.top && this.cursor < end ? this.cursor : element.top;
+  }
+
+  /** To the data beyond a hole, or before it: as soon as the part that knows is here. */
+  seekData(direction: 1 | -1): void {
+    if (this.insight) void this.insight.seekData(direction);
+    else this.#sought = direction;
+  }
+
+  /** What looks at the file as a whole has come. */
+  attend(insight: Insight): void {
+    this.insight = insight;
+    if (this.#sought) void insight.seekData(this.#sought);
+    this.#sought = undefined;
   }
 
   setFollow(follow: boolean): void {
@@ -360,6 +374,7 @@ export class Viewer {
     const source = this.source;
     if (!source) return;
     this.health = source.health;
+    if (this.health.kind === 'ok') this.refusal = '';
     this.busy = source.busy;
     this.#inspect();
   }

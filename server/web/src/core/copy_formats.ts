@@ -1,5 +1,6 @@
 /** Bytes as text for the clipboard. All of these round-trip: what is pasted gives the same bytes (text apart). */
 
+import { hexPairs } from './format';
 import { decodeText, joinInParts, type TextEncoding } from './text_encodings';
 
 export const copyFormats = [
@@ -15,8 +16,6 @@ export type CopyFormat = (typeof copyFormats)[number]['name'];
 
 /** More than this goes to a file and not to the clipboard, whose copies are several times as large as the bytes. */
 export const largestCopy = 16 * 1024 * 1024;
-
-const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 function hex(bytes: Uint8Array): string {
   return joinInParts(

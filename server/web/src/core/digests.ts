@@ -1,5 +1,7 @@
 /** Checksums that the daemon computes, and how one that was written elsewhere is read. */
 
+import { hexPairs } from './format';
+
 export const digestAlgorithms = [
   { name: 'sha-256', label: 'SHA-256', digits: 64 },
   { name: 'sha-512', label: 'SHA-512', digits: 128 },
@@ -18,7 +20,7 @@ export function isDigestAlgorithm(name: string | undefined): name is DigestAlgor
 
 function base64ToHex(text: string): string | undefined {
   try {
-    return Array.from(atob(text), (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+    return Array.from(atob(text), (char) => hexPairs[char.charCodeAt(0)]!).join('');
   } catch {
     return undefined;
   }

@@ -28,6 +28,9 @@ export function formatCount(bytes: number): string {
   return bytes === 1 ? '1 byte' : `${formatInteger(bytes)} bytes`;
 }
 
+/** A byte's two hex digits. */
+export const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function formatHex(value: number): string {
   return `0x${value.toString(16)}`;
 }

@@ -1,5 +1,6 @@
 /** What the bytes at the cursor mean as each of many types. */
 
+import { hexPairs } from './format';
 import { decodeUtf8 } from './text_encodings';
 
 export type ByteOrder = 'little' | 'big';
@@ -167,8 +168,6 @@ function integer(bits: 8 | 16 | 24 | 32 | 48 | 64, signed: boolean): Type {
   };
 }
 
-const hexPair = (byte: number): string => byte.toString(16).padStart(2, '0');
-
 const types: readonly Type[] = [
   { id: 'binary', label: 'binary', needs: 1, read: ({ bytes }) => ({ value: bytes[0]!.toString(2).padStart(8, '0') }) },
   ...([8, 16, 24, 32, 48, 64] as const).flatMap((bits) => [integer(bits, false), integer(bits, true)]),
@@ -237,7 +236,7 @@ const types: readonly Type[] = [
     label: 'GUID',
     needs: 16,
     read: ({ view, bytes, little }) => {
-      const tail = Array.from(bytes.subarray(8, 16), hexPair).join('');
+      const tail = Array.from(bytes.subarray(8, 16), (byte) => hexPairs[byte]!).join('');
       const head = view.getUint32(0, little).toString(16).padStart(8, '0');
       const middle = [4, 6].map((at) => view.getUint16(at, little).toString(16).padStart(4, '0'));
       return { value: `${head}-${middle.join('-')}-${tail.slice(0, 4)}-${tail.slice(4)}` };

@@ -121,6 +121,12 @@ export class PageSource {
     if (this.#health.kind !== kind) this.#suffer(new ReadFailure(kind, message));
   }
 
+  /** What any request about this version failed with: it may tell of the file itself. */
+  heed(error: unknown): void {
+    if (error instanceof ReadFailure && (error.kind === 'changed' || error.kind === 'gone'))
+      this.outdate(error.kind, error.message);
+  }
+
   /** The file is this version: it is there again, or what told of another was late. Asked once more, as this may be late too. */
   revive(): void {
     if (this.#health.kind !== 'gone' && this.#health.kind !== 'changed') return;

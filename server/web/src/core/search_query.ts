@@ -1,6 +1,6 @@
 /** What is looked for: read from what a person types, sent to the daemon, and kept in addresses. */
 
-import { formatInteger } from './format';
+import { formatInteger, hexPairs } from './format';
 import type { ByteOrder } from './inspector';
 import { encodeText } from './text_encodings';
 
@@ -146,7 +146,7 @@ export function searchAddress(path: string, query: SearchQuery, window: SearchWi
     void fields.push(`${name}=${encodeURIComponent(String(value))}`);
   if (query.mode === 'text' && query.encoding === 'ebcdic') {
     const bytes = encodeText('ebcdic', query.value) ?? new Uint8Array();
-    add('hex', Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''));
+    add('hex', Array.from(bytes, (byte) => hexPairs[byte]!).join(''));
   } else {
     add(query.mode, query.value);
     if (query.mode === 'text') add('encoding', query.encoding);

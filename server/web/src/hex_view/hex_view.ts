@@ -9,7 +9,7 @@
  * Its own keys: arrows, Page Up/Down, Home/End, with Ctrl for the file's ends or groups, with Shift to select, Ctrl+A, Escape.
  */
 
-import { addressDigits, formatAddress, formatHex, formatSize } from '../core/format';
+import { addressDigits, formatAddress, formatHex, formatSize, hexPairs } from '../core/format';
 import { type PageSource, pageSize, type SourceHealth } from '../core/page_source';
 import {
   advance,
@@ -30,9 +30,8 @@ import {
 } from '../core/rows';
 import { byteClasses, decodeRow, type TextEncoding, controlSign, highSign, zeroSign } from '../core/text_encodings';
 import type { Span } from '../core/view_link';
-import { styles } from './styles';
+import styles from './hex_view.css?inline';
 
-const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 /** Rows that ARIA can number: the attribute is a 32-bit integer in browsers. */
 const mostCountedRows = 2 ** 31 - 2;
 /** decodeRow looks this far beyond a row. */

@@ -45,6 +45,9 @@ LiteralFinder::LiteralFinder(BytePattern pattern) : pattern_(std::move(pattern))
     const bool second_differs = pattern_.values()[second_] != pattern_.values()[first_];
     if (i != first_ && (differs != second_differs ? differs : rank(i) < rank(second_))) second_ = i;
   }
+  for (std::size_t i = 0; i < pattern_.size(); ++i) {
+    two_suffice_ = two_suffice_ && (i == first_ || i == second_ || pattern_.masks()[i] == 0);
+  }
 #if defined(__x86_64__)
   has_avx2_ = __builtin_cpu_supports("avx2") != 0;
 #endif
@@ -88,6 +91,13 @@ std::size_t LiteralFinder::find_sse2(const std::byte* bytes, std::size_t from, s
 
 namespace {
 
+/// The two rare bytes: value and mask of each.
+using Probe = std::array<std::uint8_t, 4>;
+
+Probe probe_of(const BytePattern& pattern, std::size_t first, std::size_t second) noexcept {
+  return {pattern.values()[first], pattern.masks()[first], pattern.values()[second], pattern.masks()[second]};
+}
+
 /// Where both rare bytes match: 32 bits for as many positions.
 template <bool masked>
 __attribute__((target("avx2"), always_inline)) inline __m256i candidates(const std::byte* at1, const std::byte* at2,
@@ -107,8 +117,7 @@ __attribute__((target("avx2"), always_inline)) inline __m256i candidates(const s
 /// takes twice as long.
 template <bool masked>
 __attribute__((target("avx2"), noinline)) std::size_t next_block(const std::byte* at1, const std::byte* at2,
-                                                                 std::size_t from, std::size_t end,
-                                                                 std::array<std::uint8_t, 4> probe,
+                                                                 std::size_t from, std::size_t end, Probe probe,
                                                                  std::uint64_t& bits) noexcept {
   const __m256i value1 = _mm256_set1_epi8(static_cast<char>(probe[0]));
   const __m256i mask1 = _mm256_set1_epi8(static_cast<char>(probe[1]));
@@ -133,13 +142,15 @@ __attribute__((target("avx2"), noinline)) std::size_t next_block(const std::byte
   return i;
 }
 
+auto next_block_of(const Probe& probe) noexcept {
+  return probe[1] != 0xff || probe[3] != 0xff ? next_block<true> : next_block<false>;
+}
+
 }  // namespace
 
 std::size_t LiteralFinder::find_avx2(const std::byte* bytes, std::size_t from, std::size_t end) const noexcept {
-  const std::array<std::uint8_t, 4> probe{pattern_.values()[first_], pattern_.masks()[first_],
-                                          pattern_.values()[second_], pattern_.masks()[second_]};
-  const bool masked = probe[1] != 0xff || probe[3] != 0xff;
-  const auto next = masked ? next_block<true> : next_block<false>;
+  const Probe probe = probe_of(pattern_, first_, second_);
+  const auto next = next_block_of(probe);
   std::uint64_t bits = 0;
   for (std::size_t i = from;; i += 64, bits = 0) {
     i = next(bytes + first_, bytes + second_, i, end, probe, bits);
@@ -149,6 +160,29 @@ std::size_t LiteralFinder::find_avx2(const std::byte* bytes, std::size_t from, s
       if (matches(bytes + at)) return at;
     }
   }
+}
+
+std::size_t LiteralFinder::count_avx2(const std::byte* bytes, std::size_t from, std::size_t end) const noexcept {
+  const Probe probe = probe_of(pattern_, first_, second_);
+  const auto next = next_block_of(probe);
+  std::size_t total = 0;
+  std::size_t i = from;
+  for (;; i += 64) {
+    std::uint64_t bits = 0;
+    i = next(bytes + first_, bytes + second_, i, end, probe, bits);
+    if (bits == 0) break;
+    if (two_suffice_) {
+      total += static_cast<std::size_t>(std::popcount(bits));
+      continue;
+    }
+    for (; bits != 0; bits &= bits - 1) {
+      if (matches(bytes + i + static_cast<std::size_t>(std::countr_zero(bits)))) ++total;
+    }
+  }
+  for (; i < end; ++i) {
+    if (matches(bytes + i)) ++total;
+  }
+  return total;
 }
 
 #endif
@@ -162,6 +196,16 @@ std::size_t LiteralFinder::find(std::span<const std::byte> bytes, std::size_t fr
 #else
   return find_scalar(bytes.data(), from, end);
 #endif
+}
+
+std::size_t LiteralFinder::count(std::span<const std::byte> bytes, std::size_t from) const noexcept {
+  if (bytes.size() < pattern_.size() || from > bytes.size() - pattern_.size()) return 0;
+#if defined(__x86_64__)
+  if (has_avx2_) return count_avx2(bytes.data(), from, bytes.size() - pattern_.size() + 1);
+#endif
+  std::size_t total = 0;
+  for (std::size_t at = find(bytes, from); at != none; at = find(bytes, at + 1)) ++total;
+  return total;
 }
 
 void LiteralSearch::keep_tail(std::span<const std::byte> taken) noexcept {
@@ -197,6 +241,10 @@ std::size_t LiteralSearch::take(std::span<const std::byte> bytes, MatchQueue& ma
     }
   }
   for (std::size_t at = finder_->find(bytes, 0); at != LiteralFinder::none; at = finder_->find(bytes, at + 1)) {
+    if (!matches.keeping()) {
+      matches.count(finder_->count(bytes, at));
+      break;
+    }
     if (matches.full()) {
       // As if the bytes ended just before this match does: it begins in the tail, and is found again there.
       const std::size_t taken = at + overlap();

@@ -26,16 +26,23 @@ class LiteralFinder {
   /// byte where the two rare bytes do not meet, the length of the pattern where they do.
   [[nodiscard]] std::size_t find(std::span<const std::byte> bytes, std::size_t from) const noexcept;
 
+  /// How many positions from `from` on there are at which the pattern lies wholly in `bytes`, overlapping ones too.
+  /// Cost: as find() to the end, and 0.2 ns for a position however many match, where two bytes of the pattern matter or
+  /// fewer.
+  [[nodiscard]] std::size_t count(std::span<const std::byte> bytes, std::size_t from) const noexcept;
+
  private:
   [[nodiscard]] bool matches(const std::byte* at) const noexcept;
   [[nodiscard]] std::size_t find_scalar(const std::byte* bytes, std::size_t from, std::size_t end) const noexcept;
   [[nodiscard]] std::size_t find_sse2(const std::byte* bytes, std::size_t from, std::size_t end) const noexcept;
   [[nodiscard]] std::size_t find_avx2(const std::byte* bytes, std::size_t from, std::size_t end) const noexcept;
+  [[nodiscard]] std::size_t count_avx2(const std::byte* bytes, std::size_t from, std::size_t end) const noexcept;
 
   BytePattern pattern_;
   std::size_t first_ = 0;  ///< positions of the two bytes looked for; the same for a pattern of one
   std::size_t second_ = 0;
   bool exact_ = true;
+  bool two_suffice_ = true;  ///< no bit of any other byte matters: where the two match, the pattern does
   bool has_avx2_ = false;
 };
 

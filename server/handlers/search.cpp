@@ -255,13 +255,18 @@ class BackwardSearch final : public Scan {
     const auto last = static_cast<std::size_t>(run_end_ - stretch_begin_);
     const std::span<const std::byte> bytes =
         bytes_.first(std::min(last + finder_->pattern().size() - 1, bytes_.size()));
+    if (count_ >= limit_) {
+      count_ += finder_->count(bytes, first);
+      run_end_ = begin;
+      return;
+    }
     std::uint64_t here = 0;
     for (std::size_t at = finder_->find(bytes, first); at < last; at = finder_->find(bytes, at + 1)) {
       ++here;
-      if (count_ < limit_) found_.push_back(stretch_begin_ + at);
+      found_.push_back(stretch_begin_ + at);
     }
     // Only the last of them are wanted when the limit comes within this run.
-    if (count_ < limit_ && here > limit_ - count_) {
+    if (here > limit_ - count_) {
       found_.erase(found_.begin(), found_.end() - static_cast<std::ptrdiff_t>(limit_ - count_));
     }
     count_ += here;

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -64,6 +65,9 @@ TEST_CASE("a finder finds what the definition does, at every position and alignm
     }
     CAPTURE(round);
     REQUIRE(found == all_matches(finder.pattern(), bytes, 0));
+    const std::size_t from = random() % (size + 2);
+    REQUIRE(finder.count(bytes, from) == static_cast<std::size_t>(std::ranges::count_if(
+                                             found, [&](const Match& match) { return match.offset >= from; })));
   }
 }
 

@@ -4,6 +4,7 @@
     tests/bench/compare.py servers [--rounds N] [--seconds S] [--threads T]   the table of README.md
     tests/bench/compare.py growth [--seconds S] [--plots DIR]                 how cost grows, as tables and as SVG plots
     tests/bench/compare.py skew [--plots DIR]                                 hit ratio under skew, beside LRU and the optimum
+    tests/bench/compare.py search [--rounds N] [--seconds S]                  /search beside cat and grep; pages while four searches run
 
 Needs wrk, nginx, lighttpd, h2o (Debian packages) and the release build (or RANGED_BINARY). All servers run at the same time, pinned to
 the first cores, and are asked in turn from the last core, so that what else the machine does falls on all alike. Figures are
@@ -13,6 +14,7 @@ import argparse
 import collections
 import contextlib
 import heapq
+import json
 import os
 import pathlib
 import random
@@ -22,7 +24,9 @@ import socket
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
+import urllib.request
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -374,9 +378,84 @@ def skew(arguments, scratch, files):
     plot(arguments.plots / "skew.svg", "Hit ratio against skew (64 MiB pool, 1 GiB of pages)", "Zipf exponent", "hit ratio", shown, log_x=False)
 
 
+def ask_search(server, query):
+    """Seconds that a search of the whole file took, as it says itself."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/search?file=hot.bin&limit=10&{query}") as answer:
+        end = json.loads(answer.read().splitlines()[-1])
+    if end["status"] != "complete":
+        raise SystemExit(f"the search ended as {end['status']}")
+    return end["seconds"]
+
+
+def take_seconds(command):
+    began = time.monotonic()
+    # grep says by 1 that there is none.
+    if subprocess.run(command, stdout=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"}).returncode > 1:
+        raise SystemExit(f"{command[0]} failed")
+    return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def searching(server, count):
+    """Searches without an end: each begins anew when it is over."""
+    stopping = threading.Event()
+
+    def search():
+        while not stopping.is_set():
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/search?file=hot.bin&limit=0&regex=%5Ba-f0-9%5D%7B12%7D") as answer:
+                while not stopping.is_set() and answer.readline():
+                    pass
+    threads = [threading.Thread(target=search) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+
+
+def compare_searches(arguments, scratch, files):
+    path = files / "hot.bin"
+    make_file(path, 2 * GIB)
+    server = daemon(files, f"0-{os.cpu_count() - 1}", arguments.threads, ["--max-scans", "4"])
+    words = {
+        "cat": lambda: take_seconds(["cat", path]),
+        "grep -F": lambda: take_seconds(["grep", "-c", "-F", "needle_not_there", path]),
+        "/search text=": lambda: ask_search(server, "text=needle_not_there"),
+        "/search text=, any case": lambda: ask_search(server, "text=needle_not_there&case=insensitive"),
+        "/search regex=, a word and letters": lambda: ask_search(server, "regex=needle_not_%5Ba-z%5D%2B"),
+        "/search regex=, one of three words": lambda: ask_search(server, "regex=error%7Cfailure%7Cpanic"),
+    }
+    try:
+        warm(path)
+        runs = collections.defaultdict(list)
+        for _ in range(arguments.rounds):
+            for name, take in words.items():
+                runs[name].append(take())
+        cat = statistics.median(runs["cat"])
+        print("| over 2 GiB in the page cache | s | speed, of cat's |\n|---|---|---|")
+        for name, seconds in runs.items():
+            median = statistics.median(seconds)
+            print(f"| {name} | {median:.3f} | {cat / median:.2f} |")
+        print("\n| pages of 64 KiB, 4 connections | requests/s | p99 ms |\n|---|---|---|")
+        script = write_script(scratch, RANDOM_RANGES % (64 * KIB, 2 * GIB, 1))
+        pages = collections.defaultdict(list)
+        for _ in range(arguments.rounds):
+            pages["alone"].append(load(server, "hot.bin", script, 4, arguments.seconds))
+            with searching(server, 4):
+                pages["while four searches run"].append(load(server, "hot.bin", script, 4, arguments.seconds))
+        for name, runs in pages.items():
+            row = medians(runs)
+            print(f"| {name} | {row[0]:.0f} | {row[4]:.2f} |")
+    finally:
+        server.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["servers", "growth", "skew"])
+    parser.add_argument("what", choices=["servers", "growth", "skew", "search"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of each server")
@@ -387,7 +466,7 @@ def main():
     files = pathlib.Path(os.environ.get("RANGED_BENCH_FILES", tempfile.gettempdir() + "/ranged-bench-files"))
     files.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        {"servers": compare_servers, "growth": growth, "skew": skew}[arguments.what](arguments, pathlib.Path(scratch), files)
+        {"servers": compare_servers, "growth": growth, "skew": skew, "search": compare_searches}[arguments.what](arguments, pathlib.Path(scratch), files)
 
 
 main()

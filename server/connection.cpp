@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -129,6 +131,11 @@ void Connection::set_wide(bool wide) noexcept {
 void Connection::shut_down_send() noexcept {
   if (tls_) tls_->close_notify();
   ::shutdown(descriptor_, SHUT_WR);
+}
+
+bool Connection::has_unacknowledged() const noexcept {
+  int bytes = 0;
+  return ::ioctl(descriptor_, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 void Connection::reset_on_close() noexcept {

@@ -67,6 +67,8 @@ class Connection {
 
   /// Ends our half, so that the peer sees the end after the last byte.
   void shut_down_send() noexcept;
+  /// Whether something that was sent has not reached the client's machine yet (SIOCOUTQ, tcp(7)). One system call.
+  [[nodiscard]] bool has_unacknowledged() const noexcept;
   /// Makes closing send a reset and drop what is unsent: the end of a cut or stalled transfer must not look like a
   /// whole one, and must free the kernel's memory at once.
   void reset_on_close() noexcept;

@@ -5,6 +5,7 @@
 #include "server/admission.hpp"
 #include "server/exchange.hpp"
 #include "server/handlers/handlers.hpp"
+#include "server/handlers/scan_stream.hpp"
 #include "server/json_query.hpp"
 #include "server/reply.hpp"
 #include "server/request_parser.hpp"
@@ -318,6 +319,16 @@ Task<void> linger(Connection* connection) {
 }
 
 /// Reads one request and answers it. False: the connection has had its last.
+/// Gives what was sent of a response that is cut a moment to arrive: a reset throws away what the kernel still holds,
+/// and may overtake what it has sent, so that the client would not even see the head of what was cut. A moment only: a
+/// client that takes nothing is no reason to keep a connection.
+Task<void> let_arrive(Connection* connection) {
+  constexpr int patience = 20;
+  for (int i = 0; i < patience && connection->has_unacknowledged() && !connection->interrupted(); ++i) {
+    co_await sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 Task<bool> serve_request(Worker* worker, Client* client) {
   Exchange exchange;
   exchange.worker = worker;
@@ -387,6 +398,7 @@ Task<bool> serve_request(Worker* worker, Client* client) {
   account_for(exchange);
 
   if (exchange.report.end != SendEnd::complete) {
+    if (exchange.report.end == SendEnd::cut) co_await let_arrive(&client->connection);
     // An end that looks whole would be taken for the whole; and what is unsent is the kernel's memory (law 1).
     client->connection.reset_on_close();
     co_return false;

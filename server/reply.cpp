@@ -175,6 +175,13 @@ Reply problem_reply(const Refusal& refusal, std::string_view parameter) {
   return reply;
 }
 
+Reply busy_reply(const Exchange& exchange, const ProblemType& problem, std::string_view detail) {
+  Reply reply = problem_reply(problem, detail);
+  reply.retry_after =
+      std::max(1U, static_cast<std::uint32_t>((exchange.site->config->retry_after.count() + 999) / 1000));
+  return reply;
+}
+
 Reply file_problem(const Exchange& exchange, const boost::system::error_code& error) {
   if (error.category() == storage_category()) {
     switch (static_cast<StorageError>(error.value())) {
@@ -187,11 +194,8 @@ Reply file_problem(const Exchange& exchange, const boost::system::error_code& er
         return problem_reply(problems::permission, "The daemon may not read this file; its owner can allow it.");
       case StorageError::too_many_descriptors:
       case StorageError::queue_full:
-      case StorageError::stale_version: {
-        Reply reply = problem_reply(problems::unavailable, "Too much is being asked for at once; ask again.");
-        reply.retry_after = static_cast<std::uint32_t>((exchange.site->config->retry_after.count() + 999) / 1000);
-        return reply;
-      }
+      case StorageError::stale_version:
+        return busy_reply(exchange, problems::unavailable, "Too much is being asked for at once; ask again.");
       case StorageError::would_block:
       case StorageError::nowait_unsupported:
         break;
@@ -199,12 +203,9 @@ Reply file_problem(const Exchange& exchange, const boost::system::error_code& er
   }
   if (error.category() == paging_category()) {
     const bool changed = error == make_error_code(PagingError::stale_version);
-    Reply reply =
-        problem_reply(problems::unavailable, changed ? "The file keeps changing while it is read; ask again."
-                                                     : "Neither memory nor the disk was to be had in time; ask again.");
-    reply.retry_after =
-        std::max(1U, static_cast<std::uint32_t>((exchange.site->config->retry_after.count() + 999) / 1000));
-    return reply;
+    return busy_reply(exchange, problems::unavailable,
+                      changed ? "The file keeps changing while it is read; ask again."
+                              : "Neither memory nor the disk was to be had in time; ask again.");
   }
   return problem_reply(problems::internal, "The file could not be read.");
 }

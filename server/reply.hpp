@@ -51,6 +51,9 @@ Task<void> send_reply(Exchange* exchange, Reply* reply);
 [[nodiscard]] Reply problem_reply(const ProblemType& problem, std::string_view detail, std::string_view parameter = {});
 [[nodiscard]] Reply problem_reply(const Refusal& refusal, std::string_view parameter = {});
 
+/// A problem that asking again later may cure: with Retry-After as configured, in whole seconds, one at least.
+[[nodiscard]] Reply busy_reply(const Exchange& exchange, const ProblemType& problem, std::string_view detail);
+
 /// What a failed open or read of a file is to the client: 404, 403, 503 or 500, never telling an errno or a path.
 [[nodiscard]] Reply file_problem(const Exchange& exchange, const boost::system::error_code& error);
 

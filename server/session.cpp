@@ -5,11 +5,11 @@
 #include "server/admission.hpp"
 #include "server/exchange.hpp"
 #include "server/handlers/handlers.hpp"
-#include "server/handlers/scan_stream.hpp"
 #include "server/json_query.hpp"
 #include "server/reply.hpp"
 #include "server/request_parser.hpp"
 #include "server/router.hpp"
+#include "server/sleep.hpp"
 #include "server/worker.hpp"
 
 #include <algorithm>
@@ -318,7 +318,6 @@ Task<void> linger(Connection* connection) {
   }
 }
 
-/// Reads one request and answers it. False: the connection has had its last.
 /// Gives what was sent of a response that is cut a moment to arrive: a reset throws away what the kernel still holds,
 /// and may overtake what it has sent, so that the client would not even see the head of what was cut. A moment only: a
 /// client that takes nothing is no reason to keep a connection.
@@ -329,6 +328,7 @@ Task<void> let_arrive(Connection* connection) {
   }
 }
 
+/// Reads one request and answers it. False: the connection has had its last.
 Task<bool> serve_request(Worker* worker, Client* client) {
   Exchange exchange;
   exchange.worker = worker;

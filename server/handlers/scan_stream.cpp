@@ -2,11 +2,10 @@
 
 #include "server/disk_call.hpp"
 #include "server/reply.hpp"
+#include "server/sleep.hpp"
 
 #include <ranged/storage/local_file.hpp>
 
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -211,13 +210,6 @@ Task<bool> RecordStream::send_parts(std::string first, std::string_view second, 
   co_return true;
 }
 
-Task<void> sleep_for(std::chrono::milliseconds time) {
-  const Executor executor = co_await asio::this_coro::executor;
-  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(executor);
-  timer.expires_after(time);
-  co_await timer.async_wait(use_task);
-}
-
 boost::system::result<ScanState> SequentialScan::work(const ScanStep& step) {
   for (;;) {
     const boost::system::result<ScanState> written = write_records(step);
@@ -247,9 +239,8 @@ Task<ScanFrame> take_scan_frame(Exchange* exchange) {
   ScanFrame frame = exchange->worker->services().scan_frames->try_take();
   if (!frame) {
     exchange->worker->services().shared_metrics->scans_refused.fetch_add(1, std::memory_order_relaxed);
-    Reply reply = problem_reply(problems::too_many_requests, "As many scans as run at once are running; ask again.");
-    reply.retry_after =
-        std::max(1U, static_cast<std::uint32_t>((exchange->site->config->retry_after.count() + 999) / 1000));
+    Reply reply =
+        busy_reply(*exchange, problems::too_many_requests, "As many scans as run at once are running; ask again.");
     co_await send_reply(exchange, &reply);
   }
   co_return frame;

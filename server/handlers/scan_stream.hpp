@@ -155,7 +155,4 @@ class RecordStream {
   bool chunked_;
 };
 
-/// Suspends the coroutine for that long.
-Task<void> sleep_for(std::chrono::milliseconds time);
-
 }  // namespace ranged::server

@@ -1,5 +1,6 @@
 #include "server/handlers/scan_stream.hpp"
 #include "server/reply.hpp"
+#include "server/sleep.hpp"
 
 #include <fmt/format.h>
 
@@ -58,9 +59,8 @@ Task<void> answer_watch(Exchange* exchange) {
   }
   const WatchSlot slot(exchange->worker->services().shared_metrics->watchers);
   if (!slot.granted()) {
-    Reply reply = problem_reply(problems::too_many_requests, "As many files are watched as can be at once; ask again.");
-    reply.retry_after =
-        std::max(1U, static_cast<std::uint32_t>((exchange->site->config->retry_after.count() + 999) / 1000));
+    Reply reply =
+        busy_reply(*exchange, problems::too_many_requests, "As many files are watched as can be at once; ask again.");
     co_await send_reply(exchange, &reply);
     co_return;
   }

@@ -382,6 +382,8 @@ test('the server goes away while it searches: what was found is kept, and it goe
   const grid = new Grid(page);
   await grid.open('disk.img');
   await search(page, slow, 'regex');
+  // Killed only once it is well past what must not be asked for again.
+  await expect(progress(page)).toContainText(/(?:\d\d+(?:\.\d+)?|[2-9](?:\.\d+)?)\sMiB of|GiB of/);
   await expect(progress(page)).toContainText('left');
   await daemon.kill();
   await expect(progress(page)).toHaveAttribute('data-search', 'waiting');

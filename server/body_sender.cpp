@@ -13,8 +13,9 @@ namespace {
 /// Below, copying the bytes through the pool or a transit frame costs less than the two system calls more that sendfile
 /// needs (README.md, costs).
 constexpr std::size_t hand_over_min = std::size_t{32} << 10;
-/// More than a socket takes at once, and little enough to look for in the page cache in a few microseconds.
-constexpr std::size_t hand_over_max = std::size_t{2} << 20;
+/// As much as a socket takes at once (Linux: 4 MiB, tcp_wmem), and little enough to look for in the page cache in some
+/// ten microseconds.
+constexpr std::size_t hand_over_max = std::size_t{4} << 20;
 
 bool may_be_handed_over(const SendContext& context, WireEncoding encoding, std::uint64_t length) noexcept {
   return context.may_hand_over && encoding == WireEncoding::identity && length >= hand_over_min;

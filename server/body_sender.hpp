@@ -34,8 +34,8 @@ struct SendScratch {
   static constexpr std::size_t encoding_room = std::size_t{64} << 10;
 
   /// Sockets of the worker that may have the wide bound of unsent bytes, beside those that have it (README.md, rule 9):
-  /// 16 of 2 MiB.
-  unsigned wide_sockets = 16;
+  /// 8 of 4 MiB.
+  unsigned wide_sockets = 8;
 
   /// Listings that may be made and sent beside those that are: with names of usual length some 100 KiB each, 2.5 MiB at
   /// worst.
@@ -89,6 +89,30 @@ class WideSocket {
   Connection* connection_;
   SendScratch* scratch_;
   bool wide_ = false;
+};
+
+/// Full packets alone while a long stretch is handed over: sendfile pushes what it has after every piece, and the
+/// packets, of which each costs a walk through the network stack and an acknowledgement, get small (README.md, costs).
+class CorkedSocket {
+ public:
+  explicit CorkedSocket(Connection& connection) noexcept : connection_(&connection) {}
+  CorkedSocket(const CorkedSocket&) = delete;
+  CorkedSocket& operator=(const CorkedSocket&) = delete;
+  ~CorkedSocket() {
+    if (corked_) connection_->set_corked(false);
+  }
+
+  /// Says how many bytes of a stretch are still to come. Below a megabyte the client waits for the last packet longer
+  /// than the packets that are saved have cost.
+  void note(std::uint64_t rest) noexcept {
+    if (corked_ || rest < std::uint64_t{1} << 20) return;
+    connection_->set_corked(true);
+    corked_ = true;
+  }
+
+ private:
+  Connection* connection_;
+  bool corked_ = false;
 };
 
 /// What a send needs of its surroundings; all outlive it.
@@ -218,7 +242,9 @@ template <ContentCursor Content>
 Task<SendReport> send_response(SendContext context, HeaderSource* header, Content content) {
   /// A client that leaves its socket full for so long is slow: the rest of its response is copied.
   constexpr std::chrono::milliseconds slow_client{250};
-  /// Turns after which others get theirs: 16 full batches are some 4 MiB.
+  /// What is sent without a wait before other connections get their turn, in bytes and in turns. While they are served
+  /// the client takes what it has got, so that neither is at the other's socket (README.md, costs).
+  constexpr std::size_t bytes_in_a_row = std::size_t{1} << 20;
   constexpr unsigned turns_in_a_row = 16;
 
   SendReport report;
@@ -229,7 +255,9 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
   std::uint64_t file_bytes = 0;
   std::uint64_t text_bytes = 0;
   std::uint64_t handed_over_bytes = 0;
+  std::size_t sent_in_a_row = 0;
   WideSocket wide_socket(*context.connection, *context.scratch);
+  CorkedSocket corked_socket(*context.connection);
   bool waited = false;  // since the file's version was looked at first
 
   for (unsigned turn_number = 1;
@@ -257,6 +285,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
     if (hand_over > 0) {
       offered = hand_over;
       if (progress.done == 0) context.reader->begin(progress.piece.offset, progress.piece.length);
+      corked_socket.note(progress.piece.length - progress.done);
       bool header_sent = true;
       if (!header_rendered) {
         const std::string_view rendered = header->render(context.scratch->header);
@@ -355,7 +384,9 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       continue;
     }
     if (report.first_byte == Clock::time_point{} && sent > 0) report.first_byte = Clock::now();
+    sent_in_a_row += sent;
     if (sent < offered) {
+      sent_in_a_row = 0;
       waited = true;
       const Clock::time_point full_at = Clock::now();
       const bool room = co_await await_room(context);
@@ -365,7 +396,8 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
         report.end = SendEnd::client_stalled;
         break;
       }
-    } else if (turn_number % turns_in_a_row == 0) {
+    } else if (sent_in_a_row >= bytes_in_a_row || turn_number % turns_in_a_row == 0) {
+      sent_in_a_row = 0;
       co_await yield_turn();
     }
   }

@@ -24,7 +24,7 @@ namespace {
 constexpr int unsent_low_water = 256 << 10;
 
 /// And for one that downloads at full speed: a client that takes gigabytes is woken less often (README.md, costs).
-constexpr int wide_unsent_low_water = 2 << 20;
+constexpr int wide_unsent_low_water = 4 << 20;
 
 boost::system::error_code last_error() noexcept {
   return {errno, boost::system::system_category()};
@@ -126,6 +126,11 @@ Task<bool> Connection::wait_writable() {
 void Connection::set_wide(bool wide) noexcept {
   const int bytes = wide ? wide_unsent_low_water : unsent_low_water;
   ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
+void Connection::set_corked(bool corked) noexcept {
+  const int on = corked ? 1 : 0;
+  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  // fails on Unix sockets, which have no packets
 }
 
 void Connection::shut_down_send() noexcept {

@@ -65,6 +65,17 @@ void OpenFiles::Waiter::expire() {
   resumption.resume();
 }
 
+http::Representation OpenFile::representation() const noexcept {
+  http::Representation representation;
+  representation.size = key.version().size;
+  representation.entity_tag = entity_tag;
+  representation.last_modified = modified_seconds;
+  representation.last_modified_text = last_modified;
+  representation.media_type = media_type;
+  representation.standing_lines = standing_lines;
+  return representation;
+}
+
 OpenFiles::OpenFiles(std::shared_ptr<const Roots> roots, const OpenFilesOptions& options, DiskExecutor& executor,
                      SharedMetrics& metrics) noexcept
     : roots_(std::move(roots)), options_(options), executor_(&executor), metrics_(&metrics) {}
@@ -90,7 +101,6 @@ Task<boost::system::result<OpenFiles::Handle>> OpenFiles::open(std::string name,
                                                                steady_clock::time_point deadline) {
   const std::shared_ptr<OpenFiles> self = shared_from_this();
   Waiter waiter(*this, *mailbox);
-  Task<void> waiting = waiter.resumption.wait();  // may throw: before anybody has a pointer to the waiter
   {
     const std::lock_guard lock(mutex_);
     std::shared_ptr<Opening> opening;
@@ -122,7 +132,7 @@ Task<boost::system::result<OpenFiles::Handle>> OpenFiles::open(std::string name,
     }
   }
   mailbox->expire_at(waiter, deadline);
-  co_await std::move(waiting);
+  co_await waiter.resumption.wait();
   co_return std::move(waiter.result);
 }
 
@@ -149,6 +159,10 @@ boost::system::result<OpenFiles::Handle> OpenFiles::look(const std::string& name
   file->modified_seconds = http::floor_to_seconds(version.modified_ns);
   file->last_modified = http::format_http_date(file->modified_seconds);
   file->media_type = http::media_type_for(name);
+  std::array<char, 512> room;
+  http::HeaderWriter writer(room);
+  http::write_standing_lines(file->representation(), writer);
+  if (!writer.failed()) file->standing_lines = writer.text();
   return Handle(std::move(file));
 }
 

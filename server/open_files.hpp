@@ -6,6 +6,7 @@
 #include "server/metrics.hpp"
 #include "server/roots.hpp"
 
+#include <ranged/http/response_plan.hpp>
 #include <ranged/paging/page_id.hpp>
 #include <ranged/storage/disk_threads.hpp>
 
@@ -30,6 +31,10 @@ struct OpenFile {
   std::string last_modified;          ///< IMF-fixdate
   std::int64_t modified_seconds = 0;  ///< the same, Unix time
   std::string_view media_type;
+  std::string standing_lines;  ///< http::write_standing_lines() of all this
+
+  /// What a response says of it. Views this object.
+  [[nodiscard]] http::Representation representation() const noexcept;
 };
 
 struct OpenFilesOptions {

@@ -1,43 +1,36 @@
 #include <ranged/http/header_writer.hpp>
 
-#include <algorithm>
-#include <charconv>
-#include <limits>
+#include <cstdint>
+#include <cstring>
 
 namespace ranged::http {
 
-void HeaderWriter::append(std::string_view text) noexcept {
-  if (failed_ || text.size() > capacity_ - size_) {
-    failed_ = true;
-    return;
+namespace {
+
+/// Whether one of eight bytes is zero (Warren, Hacker's Delight, 6-1).
+constexpr bool has_zero_byte(std::uint64_t bytes) noexcept {
+  return ((bytes - 0x0101010101010101) & ~bytes & 0x8080808080808080) != 0;
+}
+
+constexpr std::uint64_t eight_times(char c) noexcept {
+  return 0x0101010101010101 * static_cast<unsigned char>(c);
+}
+
+}  // namespace
+
+bool HeaderWriter::ends_line(std::string_view value) noexcept {
+  // RFC 9110, 5.5: these three let a value end its line, or be read as another by the next recipient. Eight bytes at a
+  // time: looked at one by one, the values are 4 % of a small response.
+  while (value.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, value.data(), sizeof bytes);
+    if (has_zero_byte(bytes) || has_zero_byte(bytes ^ eight_times('\r')) || has_zero_byte(bytes ^ eight_times('\n')))
+      return true;
+    value.remove_prefix(sizeof bytes);
   }
-  std::copy(text.begin(), text.end(), begin_ + size_);
-  size_ += text.size();
-}
-
-void HeaderWriter::append(std::uint64_t number) noexcept {
-  char digits[std::numeric_limits<std::uint64_t>::digits10 + 1];
-  const std::to_chars_result result = std::to_chars(digits, digits + sizeof(digits), number);
-  append(std::string_view(digits, static_cast<std::size_t>(result.ptr - digits)));
-}
-
-void HeaderWriter::field(std::string_view name, std::string_view value) noexcept {
-  // RFC 9110, 5.5: these three let a value end its line, or be read as another by the next recipient.
-  // (Not find_first_of: that is a call of memchr for each character, 2 % of a small response.)
-  const bool ends_line =
-      std::any_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-  if (ends_line) failed_ = true;
-  append(name);
-  append(": ");
-  append(value);
-  append("\r\n");
-}
-
-void HeaderWriter::field(std::string_view name, std::uint64_t number) noexcept {
-  append(name);
-  append(": ");
-  append(number);
-  append("\r\n");
+  bool ends = false;
+  for (const char c : value) ends = ends || c == '\r' || c == '\n' || c == '\0';
+  return ends;
 }
 
 }  // namespace ranged::http

@@ -30,6 +30,10 @@ struct Number {
 
 std::uint64_t saturated_value(std::string_view digits) noexcept {
   std::uint64_t value = 0;
+  if (digits.size() <= std::numeric_limits<std::uint64_t>::digits10) {  // so many fit, whatever they are
+    for (const char c : digits) value = value * 10 + static_cast<std::uint64_t>(c - '0');
+    return value;
+  }
   for (const char c : digits) {
     const auto digit = static_cast<std::uint64_t>(c - '0');
     if (value > (max_position - digit) / 10) return max_position;
@@ -73,7 +77,7 @@ class Scanner {
     while (length < rest_.size() && is_digit(rest_[length])) ++length;
     std::string_view digits = rest_.substr(0, length);
     rest_.remove_prefix(length);
-    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+    while (!digits.empty() && digits.front() == '0') digits.remove_prefix(1);
     return {digits, saturated_value(digits)};
   }
 

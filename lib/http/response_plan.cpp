@@ -18,6 +18,14 @@ std::string_view sent_media_type(const Representation& representation) noexcept 
   return sendable ? type : default_media_type;
 }
 
+/// ETag, Last-Modified (`last_modified`, empty: none) and Accept-Ranges.
+void write_validators(const Representation& representation, std::string_view last_modified,
+                      HeaderWriter& writer) noexcept {
+  if (!representation.entity_tag.empty()) writer.field("ETag", representation.entity_tag);
+  if (!last_modified.empty()) writer.field("Last-Modified", last_modified);
+  writer.append("Accept-Ranges: bytes\r\n");
+}
+
 void plan_whole(ResponsePlan& plan, const RequestConditions& conditions, std::uint64_t size, RangeVerdict verdict) {
   plan.status = 200;
   plan.body = conditions.head ? BodyKind::none : BodyKind::whole;
@@ -110,14 +118,23 @@ ResponsePlan plan_file_response(const RequestConditions& conditions, const Repre
   return plan;
 }
 
+void write_standing_lines(const Representation& representation, HeaderWriter& writer) noexcept {
+  writer.field("Content-Type", sent_media_type(representation));
+  write_validators(representation, representation.last_modified_text, writer);
+}
+
 void write_header(const ResponsePlan& plan, const Representation& representation, HeaderWriter& writer) noexcept {
+  // Of nearly every response these lines are known before (half the time that a header takes).
+  const bool standing = !representation.standing_lines.empty() && plan.last_modified == representation.last_modified &&
+                        (plan.status == 200 || plan.body == BodyKind::range);
+  if (standing) writer.append(representation.standing_lines);
   if (plan.status == 200 || plan.status == 206) {
     if (plan.body == BodyKind::multipart) {
       // 15.3.7.2: the ranges are told by the parts, and by no Content-Range up here.
       writer.append("Content-Type: multipart/byteranges; boundary=");
       writer.append(plan.boundary.view());
       writer.append("\r\n");
-    } else {
+    } else if (!standing) {
       writer.field("Content-Type", sent_media_type(representation));
     }
     writer.field("Content-Length", plan.content_length);
@@ -136,15 +153,13 @@ void write_header(const ResponsePlan& plan, const Representation& representation
     writer.append(representation.size);
     writer.append("\r\n");
   }
-  if (!representation.entity_tag.empty()) writer.field("ETag", representation.entity_tag);
-  if (!representation.last_modified_text.empty()) {
-    if (plan.last_modified == representation.last_modified) {
-      writer.field("Last-Modified", representation.last_modified_text);
+  if (!standing) {
+    if (plan.last_modified == representation.last_modified || representation.last_modified_text.empty()) {
+      write_validators(representation, representation.last_modified_text, writer);
     } else {
-      writer.field("Last-Modified", format_http_date(plan.last_modified));
+      write_validators(representation, format_http_date(plan.last_modified), writer);
     }
   }
-  writer.field("Accept-Ranges", "bytes");
   if (!representation.cache_control.empty()) writer.field("Cache-Control", representation.cache_control);
 }
 

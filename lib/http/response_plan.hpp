@@ -22,7 +22,13 @@ struct Representation {
   std::string_view last_modified_text;  ///< the same as IMF-fixdate; empty: no Last-Modified
   std::string_view media_type = "application/octet-stream";
   std::string_view cache_control = "no-cache";  ///< empty: no Cache-Control
+  /// What write_standing_lines() made of the fields above, where it was kept; empty: it is made anew for each header.
+  std::string_view standing_lines = {};
 };
+
+/// Appends the field lines that every response with the file's own type and date has: Content-Type, ETag,
+/// Last-Modified, Accept-Ranges. For whoever answers from one state of a file many times.
+void write_standing_lines(const Representation& representation, HeaderWriter& writer) noexcept;
 
 struct PlanLimits {
   std::size_t max_ranges = default_max_ranges;  ///< at least 1
@@ -76,8 +82,8 @@ using BoundaryBitsSource = BoundaryBits (*)();
 /// Appends the field lines that belong to the plan; no status line, no Date, no empty line at the end. 200 and 206:
 /// Content-Type, Content-Length and, for one range, Content-Range. 304: neither (15.4.5). 416: Content-Range with the
 /// size alone. 412 and 416 have content of the caller's making, who therefore writes its Content-Type and
-/// Content-Length. All: ETag, Last-Modified, Accept-Ranges, Cache-Control. Takes at most 512 bytes and the lengths of
-/// the representation's texts.
+/// Content-Length. All: ETag, Last-Modified, Accept-Ranges, Cache-Control. The order of the lines means nothing. Takes
+/// at most 512 bytes and the lengths of the representation's texts.
 void write_header(const ResponsePlan& plan, const Representation& representation, HeaderWriter& writer) noexcept;
 
 /// A piece of a body.

@@ -115,17 +115,6 @@ class PlanContent {
   http::BodyCursor cursor_;
 };
 
-http::Representation representation_of(const OpenFile& file, const Config& config) noexcept {
-  http::Representation representation;
-  representation.size = file.key.version().size;
-  representation.entity_tag = file.entity_tag;
-  representation.last_modified = file.modified_seconds;
-  representation.last_modified_text = file.last_modified;
-  representation.media_type = file.media_type;
-  representation.cache_control = config.cache_control;
-  return representation;
-}
-
 /// 412 and 416: a problem with the fields that the file's response would have.
 Task<void> send_refused_plan(Exchange* exchange, const http::ResponsePlan* plan,
                              const http::Representation* representation) {
@@ -155,7 +144,8 @@ Task<void> send_refused_plan(Exchange* exchange, const http::ResponsePlan* plan,
 
 /// Sends the file's bytes as planned. False: the file turned out to be another version before anything was sent.
 Task<bool> send_file(Exchange* exchange, OpenFiles::Handle file) {
-  const http::Representation representation = representation_of(*file, *exchange->site->config);
+  http::Representation representation = file->representation();
+  representation.cache_control = exchange->site->config->cache_control;
   const http::PlanLimits limits{exchange->site->config->max_ranges};
   const http::ResponsePlan plan = http::plan_file_response(exchange->head.conditions, representation, limits,
                                                            exchange->worker->date_seconds(), &random_boundary_bits);
@@ -240,7 +230,8 @@ Task<void> redirect_to_directory(Exchange* exchange) {
 
 Task<void> answer_file(Exchange* exchange, std::string_view name) {
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    boost::system::result<OpenFiles::Handle> opened = co_await open_served_file(exchange, name);
+    boost::system::result<OpenFiles::Handle> opened = exchange->site->files->find(name, exchange->began);
+    if (!*opened) opened = co_await open_served_file(exchange, name);
     if (!opened) {
       if (opened.error() == make_error_code(StorageError::is_a_directory)) {
         exchange->route = Route::listing;

@@ -59,12 +59,35 @@ ResponsePlan plan_of(const Representation& file, const Fields& fields, bool head
   return plan_file_response(conditions, file, limits, at, &bits);
 }
 
-std::string header_of(const ResponsePlan& plan, const Representation& file) {
+std::string written(const auto& write) {
   std::array<char, 2048> buffer{};
   HeaderWriter writer(buffer);
-  write_header(plan, file, writer);
+  write(writer);
   REQUIRE_FALSE(writer.failed());
   return std::string(writer.text());
+}
+
+std::vector<std::string> sorted_lines(const std::string& header) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < header.size();) {
+    const std::size_t end = header.find("\r\n", at);
+    REQUIRE(end != std::string::npos);
+    lines.push_back(header.substr(at, end - at));
+    at = end + 2;
+  }
+  std::ranges::sort(lines);
+  return lines;
+}
+
+/// The header, which has the same lines when some of them were made before.
+std::string header_of(const ResponsePlan& plan, const Representation& file) {
+  const std::string standing = written([&](HeaderWriter& writer) { write_standing_lines(file, writer); });
+  Representation prepared = file;
+  prepared.standing_lines = standing;
+  std::string header = written([&](HeaderWriter& writer) { write_header(plan, file, writer); });
+  const std::string other = written([&](HeaderWriter& writer) { write_header(plan, prepared, writer); });
+  CHECK(sorted_lines(header) == sorted_lines(other));
+  return header;
 }
 
 std::optional<std::string> field(const std::string& header, const std::string& name) {

@@ -345,9 +345,8 @@ Task<PasswordChecker::Outcome> PasswordChecker::check(std::shared_ptr<const Acce
   attempt.credentials = credentials;
   attempt.authorization = authorization;
   attempt.mailbox = mailbox;
-  Task<void> waiting = attempt.resumption.wait();  // may throw: before anybody has a pointer to the attempt
   if (!enqueue(attempt)) co_return Outcome::busy;
-  co_await std::move(waiting);
+  co_await attempt.resumption.wait();
   co_return attempt.outcome;
 }
 

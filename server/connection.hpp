@@ -51,6 +51,8 @@ class Connection {
   /// Whether the peer has closed or reset its half: nobody waits for an answer that is long in the making. Thread-safe
   /// as long as the connection lives. Cost: one system call.
   [[nodiscard]] bool peer_gone() const noexcept;
+  /// Suspends until readable(): what wait_readable() waits for, without a frame of its own.
+  [[nodiscard]] auto readable_edge() noexcept { return watch_.wait_readable(); }
   /// Suspends until a receive (send) is worth trying. False: the deadline passed, or the daemon stops.
   Task<bool> wait_readable();
   Task<bool> wait_writable();

@@ -30,7 +30,7 @@ class DiskCall final : public DiskTask, public Letter {
     mailbox_->deliver(*this);
   }
   void open() override { resumption_.resume(); }
-  Task<void> wait() { return resumption_.wait(); }
+  [[nodiscard]] auto wait() noexcept { return resumption_.wait(); }
   Result take() { return std::move(result_); }
 
  private:
@@ -46,9 +46,8 @@ class DiskCall final : public DiskTask, public Letter {
 template <class Function>
 Task<std::invoke_result_t<Function&>> call_on_disk(DiskExecutor* executor, Mailbox* mailbox, Function function) {
   DiskCall<Function> call(std::move(function), *mailbox);
-  Task<void> waiting = call.wait();  // may throw: before the executor has a pointer to the call
   if (!executor->submit(call)) co_return make_error_code(StorageError::queue_full);
-  co_await std::move(waiting);
+  co_await call.wait();
   co_return call.take();
 }
 
@@ -73,7 +72,7 @@ class BoundedDiskCall final : public DiskTask, public Letter, public LetterDeadl
     given_up_ = true;
     resumption_.resume();
   }
-  Task<void> wait() { return resumption_.wait(); }
+  [[nodiscard]] auto wait() noexcept { return resumption_.wait(); }
   /// While the executor has it, it keeps itself alive.
   void keep(std::shared_ptr<BoundedDiskCall> self) noexcept { self_ = std::move(self); }
   /// What the call gave; it is still the disk thread's when it was given up.
@@ -99,14 +98,13 @@ Task<std::invoke_result_t<Function&>> call_on_disk_until(DiskExecutor* executor,
                                                          std::chrono::steady_clock::time_point deadline) {
   const auto call = std::make_shared<BoundedDiskCall<Function>>(std::move(function), *mailbox);
   call->set_disk(device);
-  Task<void> waiting = call->wait();  // may throw: before the executor has a pointer to the call
   call->keep(call);
   if (!executor->submit(*call)) {
     call->keep(nullptr);
     co_return make_error_code(StorageError::queue_full);
   }
   mailbox->expire_at(*call, deadline);
-  co_await std::move(waiting);
+  co_await call->wait();
   co_return call->take();
 }
 

@@ -2,6 +2,7 @@
 // One request and what becomes of it: the context that every handler gets.
 
 #include "server/body_sender.hpp"
+#include "server/known_heads.hpp"
 #include "server/request_head.hpp"
 #include "server/request_id.hpp"
 #include "server/target.hpp"
@@ -19,8 +20,10 @@ struct Exchange {
   Worker* worker = nullptr;
   Client* client = nullptr;
   std::shared_ptr<const Site> site;  ///< as it was when the request came: a reload changes nothing under it
+  KnownHeads::Use known;             ///< what `head` and `target` view, but for Range, when the head was known
   RequestHead head;
   Target target;
+  std::string decoded_path;   ///< of the target, where it has escapes
   std::string content_query;  ///< of a POST: what its content says, which `target` then has for its query
   RequestIdText own_id{};     ///< names the request where the client did not
   Clock::time_point began;    ///< when the head was complete

@@ -25,7 +25,7 @@ class PageArrival final : public PageWaiter, public Letter {
     mailbox_->deliver(*this);
   }
   void open() override { resumption_.resume(); }
-  Task<void> wait() { return resumption_.wait(); }
+  [[nodiscard]] auto wait() noexcept { return resumption_.wait(); }
   boost::system::result<PageGuard> take() { return std::move(page_); }
 
  private:
@@ -40,10 +40,9 @@ class PageArrival final : public PageWaiter, public Letter {
 inline Task<boost::system::result<PageGuard>> wait_for_page(PagedReader* reader, Mailbox* mailbox, std::uint64_t offset,
                                                             std::chrono::steady_clock::time_point deadline) {
   PageArrival arrival(*mailbox, PageArrival::Pin::kept);
-  Task<void> waiting = arrival.wait();  // may throw: before the pool has a pointer to the waiter
   // An inline completion is delivered as a letter too, so it is never opened before the wait below has begun.
   reader->wait(offset, arrival, deadline);
-  co_await std::move(waiting);
+  co_await arrival.wait();
   co_return arrival.take();
 }
 
@@ -52,9 +51,8 @@ inline Task<boost::system::result<PageGuard>> wait_for_page(PagedReader* reader,
 inline Task<boost::system::error_code> wait_until_resident(PagedReader* reader, Mailbox* mailbox, std::uint64_t offset,
                                                            std::chrono::steady_clock::time_point deadline) {
   PageArrival arrival(*mailbox, PageArrival::Pin::given_back);
-  Task<void> waiting = arrival.wait();  // may throw: before the pool has a pointer to the waiter
   reader->wait(offset, arrival, deadline);
-  co_await std::move(waiting);
+  co_await arrival.wait();
   const boost::system::result<PageGuard> page = arrival.take();
   co_return page ? boost::system::error_code{} : page.error();
 }

@@ -26,9 +26,9 @@ class ReadinessWatch {
   [[nodiscard]] bool writable() const noexcept { return writable_ || interrupted_; }
   /// Suspends until the socket is readable, has ended or failed, or until interrupt(). Only when !readable(); a
   /// connection waits for one of the two at a time.
-  Task<void> wait_readable() { return reader_.wait(); }
+  [[nodiscard]] auto wait_readable() noexcept { return reader_.wait(); }
   /// The same for writing.
-  Task<void> wait_writable() { return writer_.wait(); }
+  [[nodiscard]] auto wait_writable() noexcept { return writer_.wait(); }
   /// To be called when a receive (send) took all there was (room for): from here on the next edge counts. A peer that
   /// has ended stays readable, because its end makes no second edge.
   void clear_readable() noexcept { readable_ = ended_; }

@@ -44,6 +44,8 @@ class RequestParser {
   /// Whether any byte of a request was seen since reset(); empty lines before it are none. For telling an idle
   /// connection from one that is slow to send a head.
   [[nodiscard]] bool begun() const noexcept { return lexeme_ > Lexeme::empty_line_lf; }
+  /// Whether no byte was looked at since reset().
+  [[nodiscard]] bool untouched() const noexcept { return scanned_ == 0; }
 
  private:
   // What the next byte belongs to, in the order of a request.

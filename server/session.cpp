@@ -38,33 +38,49 @@ constexpr std::size_t linger_bytes = std::size_t{1} << 20;
 /// Requests of one connection answered in a row without a wait, before others get their turn.
 constexpr unsigned requests_in_a_row = 32;
 
-enum class HeadEnd : std::uint8_t { complete, refused, nothing, closed, timed_out };
+enum class HeadEnd : std::uint8_t { complete, refused, nothing, incomplete, closed, timed_out };
 
-/// Receives until the head is complete or refused. `nothing`: not a byte came after all.
-Task<HeadEnd> read_head(Client* client, RequestHead* head, ParseResult* result, std::chrono::milliseconds timeout) {
-  Connection& connection = client->connection;
-  bool timed = false;
+KnownHeads::Channel channel_of(const Client& client) noexcept {
+  return {client.over_network, !client.connection.plain()};
+}
+
+/// Receives what is there, until the head is complete or refused. `nothing`: not a byte came after all; `incomplete`:
+/// more must be waited for.
+HeadEnd receive_head(Exchange& exchange, ParseResult& result) {
+  Client& client = *exchange.client;
   for (;;) {
-    if (!client->input.empty()) {
-      *result = client->parser.parse(client->input.view(), *head, request_limits);
-      if (result->state == ParseResult::State::complete) co_return HeadEnd::complete;
-      if (result->state == ParseResult::State::refused) co_return HeadEnd::refused;
+    if (!client.input.empty()) {
+      if (client.parser.untouched()) {
+        result.consumed = exchange.worker->known_heads().recall(
+            client.known_head, channel_of(client), client.input.view(), exchange.known, exchange.head, exchange.target);
+        if (result.consumed != 0) return HeadEnd::complete;
+      }
+      result = client.parser.parse(client.input.view(), exchange.head, request_limits);
+      if (result.state == ParseResult::State::complete) return HeadEnd::complete;
+      if (result.state == ParseResult::State::refused) return HeadEnd::refused;
     }
-    const boost::system::result<std::size_t> received = connection.receive(client->input.room(input_limit));
-    if (received && *received == 0) co_return HeadEnd::closed;
+    const boost::system::result<std::size_t> received = client.connection.receive(client.input.room(input_limit));
+    if (received && *received == 0) return HeadEnd::closed;
     if (received) {
-      client->input.commit(*received);
+      client.input.commit(*received);
       continue;
     }
-    if (received.error() != boost::system::errc::resource_unavailable_try_again) co_return HeadEnd::closed;
-    if (!client->parser.begun() && client->input.empty()) co_return HeadEnd::nothing;
-    if (!timed) {
-      connection.set_deadline(Clock::now() + timeout);
-      timed = true;
-    }
+    if (received.error() != boost::system::errc::resource_unavailable_try_again) return HeadEnd::closed;
+    return client.parser.begun() || !client.input.empty() ? HeadEnd::incomplete : HeadEnd::nothing;
+  }
+}
+
+/// Waits for the rest of a head that has begun.
+Task<HeadEnd> await_head(Exchange* exchange, ParseResult* result) {
+  Connection& connection = exchange->client->connection;
+  connection.set_deadline(Clock::now() + exchange->site->config->header_timeout);
+  HeadEnd end = HeadEnd::incomplete;
+  while (end == HeadEnd::incomplete) {
     const bool readable = co_await connection.wait_readable();
     if (!readable) co_return HeadEnd::timed_out;
+    end = receive_head(*exchange, *result);
   }
+  co_return end;
 }
 
 enum class ContentEnd : std::uint8_t { complete, closed, timed_out };
@@ -103,6 +119,16 @@ Task<ContentEnd> read_content(Client* client, std::size_t total, std::chrono::mi
     if (!readable) co_return ContentEnd::timed_out;
   }
   co_return ContentEnd::complete;
+}
+
+/// Whether a head is to be answered as it wishes, and what it is about.
+Refusal judge(Exchange& exchange) {
+  const Client& client = *exchange.client;
+  const AdmissionRules rules{exchange.site->loopback_only && client.over_network, exchange.site->config->allowed_hosts,
+                             !client.connection.plain()};
+  const Refusal refusal = admit(exchange.head, rules);
+  if (refusal || parse_target(exchange.head.target, exchange.target, exchange.decoded_path)) return refusal;
+  return refuse(problems::bad_request, "The request target has an escape that is none, or a NUL.", false);
 }
 
 /// Makes the content of a POST the query of its target.
@@ -229,8 +255,9 @@ Task<void> refuse_slow_head(Exchange* exchange) {
 
 /// Whether a path holds an encoded slash. Decoded, it would separate components that the client did not separate; no
 /// file's name has one.
-bool has_encoded_slash(std::string_view raw_path) noexcept {
-  return raw_path.find("%2f") != std::string_view::npos || raw_path.find("%2F") != std::string_view::npos;
+bool has_encoded_slash(const Target& target) noexcept {
+  if (target.path.size() == target.raw_path.size()) return false;  // nothing is encoded
+  return target.raw_path.find("%2f") != std::string_view::npos || target.raw_path.find("%2F") != std::string_view::npos;
 }
 
 /// A query where no parameter is known; these answers do not depend on any. An empty one is none.
@@ -247,7 +274,7 @@ bool takes_no_query(Route route) noexcept {
 }
 
 Routed route_of(const Target& target) noexcept {
-  return has_encoded_slash(target.raw_path) ? Routed{} : route(target.path);
+  return has_encoded_slash(target) ? Routed{} : route(target.path);
 }
 
 /// Whether the answer needs credentials. A preflight brings none (Fetch, 4.8), and OPTIONS tells nothing.
@@ -336,7 +363,8 @@ Task<bool> serve_request(Worker* worker, Client* client) {
   exchange.site = worker->site();
   client->parser.reset();
   ParseResult parsed;
-  const HeadEnd end = co_await read_head(client, &exchange.head, &parsed, exchange.site->config->header_timeout);
+  HeadEnd end = receive_head(exchange, parsed);
+  if (end == HeadEnd::incomplete) end = co_await await_head(&exchange, &parsed);
   if (end == HeadEnd::nothing) co_return true;
   if (end == HeadEnd::closed) co_return false;
   exchange.own_id = worker->next_request_id();
@@ -353,12 +381,11 @@ Task<bool> serve_request(Worker* worker, Client* client) {
   if (end == HeadEnd::refused) {
     worker->metrics().malformed_requests.add();
     refusal = parsed.refusal;
-  } else {
-    const AdmissionRules rules{exchange.site->loopback_only && client->over_network,
-                               exchange.site->config->allowed_hosts, !client->connection.plain()};
-    refusal = admit(exchange.head, rules);
-    if (!refusal && !parse_target(exchange.head.target, exchange.target)) {
-      refusal = refuse(problems::bad_request, "The request target has an escape that is none, or a NUL.", false);
+  } else if (!exchange.known) {
+    refusal = judge(exchange);
+    if (!refusal) {
+      client->known_head = worker->known_heads().learn(client->input.view().substr(0, parsed.consumed), exchange.head,
+                                                       channel_of(*client));
     }
   }
   std::size_t request_bytes = parsed.consumed;
@@ -375,7 +402,7 @@ Task<bool> serve_request(Worker* worker, Client* client) {
     // The buffer may have moved: the same bytes, read again where they are.
     client->parser.reset();
     parsed = client->parser.parse(client->input.view(), exchange.head, request_limits);
-    (void)parse_target(exchange.head.target, exchange.target);
+    (void)parse_target(exchange.head.target, exchange.target, exchange.decoded_path);
     if (content_end != ContentEnd::complete) {
       if (content_end == ContentEnd::closed || worker->draining()) co_return false;
       worker->metrics().header_timeouts.add();
@@ -470,10 +497,11 @@ Task<void> serve_client(Worker* worker, std::unique_ptr<Client> client) {
       client->idle = true;
       if (worker->draining()) co_return;
       client->connection.set_deadline(Clock::now() + worker->site()->config->idle_timeout);
-      const bool must_wait = !client->connection.readable();
-      if (must_wait) in_a_row = 0;
-      const bool readable = co_await client->connection.wait_readable();
-      if (!readable) {
+      if (!client->connection.readable()) {
+        in_a_row = 0;
+        co_await client->connection.readable_edge();
+      }
+      if (client->connection.interrupted()) {
         if (!worker->draining()) worker->metrics().idle_timeouts.add();
         co_return;
       }

@@ -76,13 +76,17 @@ TargetParts split_target(std::string_view raw) noexcept {
   return parts;
 }
 
-bool parse_target(std::string_view raw, Target& out) {
+bool parse_target(std::string_view raw, Target& out, std::string& decoded) {
   const TargetParts parts = split_target(raw);
+  out.path = parts.path;
   out.raw_path = parts.path;
   out.raw_query = parts.query;
   out.has_query = parts.has_query;
-  out.path.clear();
-  return parts.form != TargetParts::Form::malformed && decode(parts.path, false, out.path);
+  if (parts.form == TargetParts::Form::malformed) return false;
+  if (parts.path.find('%') == std::string_view::npos) return true;
+  if (!decode(parts.path, false, decoded)) return false;
+  out.path = decoded;
+  return true;
 }
 
 Refusal QueryError::refusal() const noexcept {

@@ -29,18 +29,18 @@ struct TargetParts {
 /// fragment, a byte that is not visible US-ASCII. Pure, no allocation.
 [[nodiscard]] TargetParts split_target(std::string_view raw) noexcept;
 
-/// A request-target with its path decoded.
+/// A request-target with its path decoded. Views.
 struct Target {
-  std::string path;           ///< percent-decoded once; begins with a slash, or is "*". Any bytes but NUL
+  std::string_view path;      ///< percent-decoded once; begins with a slash, or is "*". Any bytes but NUL
   std::string_view raw_path;  ///< as received
   std::string_view raw_query;
   bool has_query = false;
 };
 
 /// Reads a request-target. False (400, bad-request) when it is malformed or its path has an escape that is none, or a
-/// NUL. "+" is a plus. Components ".", ".." and empty ones stay as they are: nothing is resolved here. `out.path` keeps
-/// its capacity, so that a Target that is used again rarely allocates. Pure, thread-safe.
-[[nodiscard]] bool parse_target(std::string_view raw, Target& out);
+/// NUL. "+" is a plus. Components ".", ".." and empty ones stay as they are: nothing is resolved here. `out` views
+/// `raw`, and a path with escapes `decoded`, which is written then only. Pure, thread-safe.
+[[nodiscard]] bool parse_target(std::string_view raw, Target& out, std::string& decoded);
 
 /// Why a query was refused.
 struct QueryError {

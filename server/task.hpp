@@ -6,6 +6,7 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -51,11 +52,11 @@ class Resumption {
   Resumption(const Resumption&) = delete;
   Resumption& operator=(const Resumption&) = delete;
 
-  /// Suspends until resume(). The call makes a frame, which can fail for want of memory; the await cannot. So who is to
-  /// be resumed by another thread calls first, gives that thread a pointer to itself, and then awaits.
-  Task<void> wait() {
-    return asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
-        [this](Handler&& handler) { handler_.emplace(std::move(handler)); }, use_task);
+  /// To be awaited by a Task, once and at once: suspends it until resume(). Neither the call nor the await can fail,
+  /// nor do they make a frame of their own, as a Task would.
+  [[nodiscard]] auto wait() noexcept {
+    return asio::async_initiate<const asio::deferred_t&, void()>(
+        [this](Handler&& handler) noexcept { handler_.emplace(std::move(handler)); }, asio::deferred);
   }
 
   /// Whether a coroutine is suspended here.
@@ -70,7 +71,8 @@ class Resumption {
   }
 
  private:
-  using Handler = typename asio::async_result<asio::use_awaitable_t<Executor>, void()>::handler_type;
+  // What a Task waits for a deferred operation with.
+  using Handler = asio::detail::awaitable_async_op_handler<void(), Executor>;
   std::optional<Handler> handler_;
 };
 

@@ -27,7 +27,8 @@ Worker::Worker(const Services& services, std::shared_ptr<const Site> site)
       readiness_(context_),
       mailbox_(context_),
       timer_(context_.get_executor()),
-      scratch_(std::make_unique<SendScratch>()) {}
+      scratch_(std::make_unique<SendScratch>()),
+      known_heads_(std::make_unique<KnownHeads>()) {}
 
 Worker::~Worker() {
   join();
@@ -76,7 +77,10 @@ void Worker::begin(Accepted accepted, WorkerPlace place) {
 }
 
 void Worker::use(std::shared_ptr<const Site> site) {
-  asio::post(context_, [this, site = std::move(site)] { site_ = site; });
+  asio::post(context_, [this, site = std::move(site)] {
+    site_ = site;
+    known_heads_->forget_all();
+  });
 }
 
 void Worker::drain() {

@@ -5,6 +5,7 @@
 #include "server/client_limits.hpp"
 #include "server/connection.hpp"
 #include "server/input_buffer.hpp"
+#include "server/known_heads.hpp"
 #include "server/mailbox.hpp"
 #include "server/metrics.hpp"
 #include "server/readiness.hpp"
@@ -86,6 +87,7 @@ struct Client : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
   Counter* closed;
   Connection connection;
   RequestParser parser;
+  std::uint8_t known_head = 0;  ///< the place in the worker's KnownHeads where its last head would be
   InputBuffer input;
   StreamId stream = 0;  ///< names the connection to the pool
   bool idle = true;     ///< between two requests: closed at once when draining
@@ -123,6 +125,7 @@ class Worker {
   [[nodiscard]] const std::shared_ptr<const Site>& site() const noexcept { return site_; }
   [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
   [[nodiscard]] SendScratch& scratch() noexcept { return *scratch_; }
+  [[nodiscard]] KnownHeads& known_heads() noexcept { return *known_heads_; }
   [[nodiscard]] WorkerMetrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] bool draining() const noexcept { return services_->draining->load(std::memory_order_relaxed); }
   /// IMF-fixdate of now, at most one sweep old.
@@ -157,6 +160,7 @@ class Worker {
   Mailbox mailbox_;
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer_;
   std::unique_ptr<SendScratch> scratch_;
+  std::unique_ptr<KnownHeads> known_heads_;  ///< of site_: what another admits may not be admitted by this one
   WorkerMetrics metrics_;
   boost::intrusive::list<Client, boost::intrusive::constant_time_size<false>> clients_;
   std::atomic<std::size_t> connections_{

@@ -27,6 +27,7 @@ REQUESTS = {
     "not modified": [("If-None-Match", "*")],
 }
 TARGETS = {**{name: ("/files/file.bin", fields) for name, fields in REQUESTS.items()},
+           "a long name": ("/files/a-file-whose-name-is-longer-than-a-short-string-is.bin", [("Range", "bytes=5-9")]),
            "a raw window": (f"/bytes?file=file.bin&offset={PAGE - 5}&len=100&encoding=raw", [])}
 
 
@@ -43,6 +44,7 @@ def counted(shim, tmp_path_factory):
     root = tmp_path_factory.mktemp("counted")
     content.write_pattern(root / "file.bin", 4 * PAGE)
     age(root / "file.bin")
+    (root / "a-file-whose-name-is-longer-than-a-short-string-is.bin").hardlink_to(root / "file.bin")
     path = shim.with_name("figures")
     path.write_bytes(bytes(SIZE))
     with path.open("r+b") as file, mmap.mmap(file.fileno(), SIZE) as figures:

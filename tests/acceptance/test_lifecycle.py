@@ -256,6 +256,32 @@ def test_reload(tmp_path):
         kept.close()
 
 
+def test_reload_reaches_connections_whose_requests_are_known(tmp_path):
+    """A request that came before on the same connection is judged by the rules of now."""
+    (tmp_path / "root").mkdir()
+    content.write_pattern(tmp_path / "root" / "file.bin", MIB)
+    path = tmp_path / "config.json"
+    write_config(path, roots=[str(tmp_path / "root")], allowed_hosts=["a.example"])
+    with Daemon(options=["--config", path]) as daemon, daemon.connect() as kept:
+        def status(first):
+            kept.send(build("GET", "/files/file.bin", [("Range", f"bytes={first}-{first + 99}")], host="a.example"))
+            response = kept.read_response()
+            assert response.status == 421 or response.body == content.expected(first, 100)
+            return response.status
+        for first in range(5):
+            assert status(first) == 206
+        write_config(path, roots=[str(tmp_path / "root")], allowed_hosts=["b.example"])
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("configuration reloaded")
+        wait_until(lambda: status(7) == 421, "the name is no longer allowed")
+        assert status(8) == 421
+        write_config(path, roots=[str(tmp_path / "root")], allowed_hosts=["a.example"])
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: status(9) == 206, "the name is allowed again")
+        for first in range(5):
+            assert status(first) == 206
+
+
 def test_reload_of_the_log_level(tmp_path):
     path = tmp_path / "config.json"
     write_config(path, roots=[str(tmp_path)], log_level="info")

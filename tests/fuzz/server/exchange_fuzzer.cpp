@@ -145,8 +145,10 @@ struct Connection {
     std::string text;
     Refusal refusal = result.refusal;
     Target target;
+    std::string decoded;
     if (!refusal) refusal = admit(head, {.loopback_only = true, .allowed_hosts = {}});
-    if (!refusal && !parse_target(head.target, target)) refusal = refuse(problems::bad_request, "target", false);
+    if (!refusal && !parse_target(head.target, target, decoded))
+      refusal = refuse(problems::bad_request, "target", false);
     if (refusal) {
       REQUIRE((refusal.status >= 400 && refusal.status < 600));
       REQUIRE(!reason_phrase(refusal.status).empty());

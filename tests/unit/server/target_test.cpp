@@ -13,7 +13,8 @@ using namespace std::string_literals;
 
 std::string path_of(std::string_view raw) {
   Target target;
-  return parse_target(raw, target) ? target.path : "refused";
+  std::string decoded;
+  return parse_target(raw, target, decoded) ? std::string(target.path) : "refused";
 }
 
 TEST_CASE("targets are split by their form") {
@@ -92,7 +93,8 @@ TEST_CASE("escapes that are none, and NUL, are refused") {
                                      "/%u0041", "/%00", "/a%00.bin", "/a#b", "a"}) {
     CAPTURE(raw);
     Target target;
-    CHECK_FALSE(parse_target(raw, target));
+    std::string decoded;
+    CHECK_FALSE(parse_target(raw, target, decoded));
   }
   // A query is for QueryParameters to judge; /files ignores it.
   CHECK(path_of("/a?%") == "/a");
@@ -100,13 +102,14 @@ TEST_CASE("escapes that are none, and NUL, are refused") {
 
 TEST_CASE("a target that is used again has nothing of the one before") {
   Target target;
-  REQUIRE(parse_target("/long/path?query", target));
-  REQUIRE(parse_target("/b", target));
+  std::string decoded;
+  REQUIRE(parse_target("/long%20path?query", target, decoded));
+  REQUIRE(parse_target("/b", target, decoded));
   CHECK(target.path == "/b");
   CHECK(target.raw_path == "/b");
   CHECK(target.raw_query.empty());
   CHECK_FALSE(target.has_query);
-  CHECK_FALSE(parse_target("#", target));
+  CHECK_FALSE(parse_target("#", target, decoded));
   CHECK(target.path.empty());
   CHECK(target.raw_path.empty());
 }

@@ -211,9 +211,11 @@ class SendTurn {
 [[nodiscard]] boost::system::result<std::size_t> hand_over_length(const SendContext& context, std::uint64_t offset,
                                                                   std::uint64_t rest) noexcept;
 
-/// Sends the header of a stretch that is handed over. 0 when the socket is full. As a packet of its own: held back to
-/// go with the file's first bytes (MSG_MORE) it costs a seventh more for each 64 KiB (README.md, costs).
-[[nodiscard]] boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text) noexcept;
+/// Sends the header of a stretch of which `follows` bytes are handed over next. 0 when the socket is full. What fits
+/// into one packet goes as one (MSG_MORE); a longer one goes ahead, because held back it costs a seventh more for each
+/// 64 KiB (README.md, costs).
+[[nodiscard]] boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text,
+                                                            std::size_t follows) noexcept;
 
 /// Hands bytes of the file to the socket until it is full. Errors: stale_version when the file ends before them; the
 /// socket's; the file's.
@@ -260,8 +262,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
   CorkedSocket corked_socket(*context.connection);
   bool waited = false;  // since the file's version was looked at first
 
-  for (unsigned turn_number = 1;
-       !header_rendered || !header_rest.empty() || progress.piece.kind != ContentPiece::Kind::end; ++turn_number) {
+  for (unsigned turn_number = 1;; ++turn_number) {
     std::size_t sent = 0;
     std::size_t offered = 0;
     bool wait_for_a_page = false;
@@ -270,6 +271,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
     while (progress.piece.kind != ContentPiece::Kind::end && progress.done == progress.piece.wire_length()) {
       progress = {content.next(), 0};
     }
+    if (header_rendered && header_rest.empty() && progress.piece.kind == ContentPiece::Kind::end) break;
     std::size_t hand_over = 0;
     if (context.may_hand_over && progress.piece.kind == ContentPiece::Kind::file && header_rest.empty() &&
         !arrived.guard) {
@@ -290,7 +292,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       if (!header_rendered) {
         const std::string_view rendered = header->render(context.scratch->header);
         header_rendered = true;
-        const boost::system::result<std::size_t> result = send_ahead(context, rendered);
+        const boost::system::result<std::size_t> result = send_ahead(context, rendered, hand_over);
         if (!result) {
           report.error = result.error();
           report.end = SendEnd::client_left;

@@ -17,6 +17,12 @@ constexpr std::size_t hand_over_min = std::size_t{32} << 10;
 /// ten microseconds.
 constexpr std::size_t hand_over_max = std::size_t{4} << 20;
 
+/// A part of a stretch, before a page that is not in the page cache.
+constexpr std::size_t hand_over_part_min = std::size_t{256} << 10;
+/// From here on it is cheaper even when the first page is in the pool. More than is read ahead into the pool (1 MiB): a
+/// stream that waits for its disk stays with the pool, which keeps the disk busy; one that missed a page does not.
+constexpr std::size_t hand_over_resident_min = std::size_t{2} << 20;
+
 bool may_be_handed_over(const SendContext& context, WireEncoding encoding, std::uint64_t length) noexcept {
   return context.may_hand_over && encoding == WireEncoding::identity && length >= hand_over_min;
 }
@@ -25,11 +31,18 @@ bool may_be_handed_over(const SendContext& context, WireEncoding encoding, std::
 
 boost::system::result<std::size_t> hand_over_length(const SendContext& context, std::uint64_t offset,
                                                     std::uint64_t rest) noexcept {
-  if (rest < hand_over_min || context.reader->is_resident(offset)) return std::size_t{0};
-  const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(rest, hand_over_max));
-  // Law 6: what is not in memory is not for this thread.
-  const boost::system::result<bool> cached = context.reader->source().is_cached(offset, length);
-  if (!cached || !*cached) return std::size_t{0};
+  auto length = static_cast<std::size_t>(std::min<std::uint64_t>(rest, hand_over_max));
+  const bool resident = context.reader->is_resident(offset);
+  if (length < (resident ? hand_over_resident_min : hand_over_min)) return std::size_t{0};
+  // Law 6: what is not in memory is not for this thread. A page that the kernel has dropped does not keep what is
+  // before it from going.
+  for (;;) {
+    const boost::system::result<bool> cached = context.reader->source().is_cached(offset, length);
+    if (!cached) return std::size_t{0};
+    if (*cached) break;
+    if (resident || length < 4 * hand_over_part_min) return std::size_t{0};
+    length /= 4;
+  }
   if (!is_current_version(context)) return make_error_code(PagingError::stale_version);
   return length;
 }

@@ -206,8 +206,7 @@ class SendTurn {
 };
 
 /// How many bytes from `offset` on, of the `rest` of a stretch, go to the socket by sendfile now rather than through
-/// the pool: 0, or as many as are in the page cache for certain. They are large (below, a copy is cheaper), not in the
-/// pool, and of the file's version.
+/// the pool: 0, or as many as are in the page cache for certain and of the file's version (README.md, rule 3).
 [[nodiscard]] boost::system::result<std::size_t> hand_over_length(const SendContext& context, std::uint64_t offset,
                                                                   std::uint64_t rest) noexcept;
 
@@ -242,13 +241,16 @@ Task<void> yield_turn();
 /// the one page that was waited for, which is pinned from its arrival to the gather that follows at once.
 template <ContentCursor Content>
 Task<SendReport> send_response(SendContext context, HeaderSource* header, Content content) {
-  /// A client that leaves its socket full for so long is slow: the rest of its response is copied.
-  constexpr std::chrono::milliseconds slow_client{250};
+  /// A client that leaves its socket full for so long is slow: what follows is copied, until its socket was full for
+  /// less. More than BBR takes to probe the round trip, for which every connection under it all but stands still now
+  /// and then (200 ms and a round trip; draft-cardwell-iccrg-bbr, 4.3.4).
+  constexpr std::chrono::milliseconds slow_client{1000};
   /// What is sent without a wait before other connections get their turn, in bytes and in turns. While they are served
   /// the client takes what it has got, so that neither is at the other's socket (README.md, costs).
   constexpr std::size_t bytes_in_a_row = std::size_t{1} << 20;
   constexpr unsigned turns_in_a_row = 16;
 
+  const bool may_hand_over = context.may_hand_over;
   SendReport report;
   std::string header_rest;  // what the kernel left of the header: almost always nothing
   bool header_rendered = false;
@@ -393,7 +395,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       const Clock::time_point full_at = Clock::now();
       const bool room = co_await await_room(context);
       // What waits long in a socket must not be there by reference (README.md, rule 3).
-      if (Clock::now() - full_at > slow_client) context.may_hand_over = false;
+      context.may_hand_over = may_hand_over && Clock::now() - full_at <= slow_client;
       if (!room) {
         report.end = SendEnd::client_stalled;
         break;

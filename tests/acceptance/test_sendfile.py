@@ -1,4 +1,5 @@
 """Large stretches of files that nobody has touched for a while go by sendfile; the bytes are the same, and are counted."""
+import os
 import pathlib
 import sys
 
@@ -49,3 +50,20 @@ def test_a_slow_reader_of_an_old_file(old):
         while len(body) < head.length:
             body += connection.read_exactly(min(50_000, head.length - len(body)))
         assert body == contents
+
+
+def test_a_page_that_the_kernel_has_dropped():
+    """What follows the page is handed over again, though the pool has read ahead."""
+    # Nothing that a test writes is old; what is installed is. The compiler's libraries have a hundred megabytes.
+    path = max((entry for entry in pathlib.Path("/usr/lib").rglob("*.so*") if entry.is_file() and not entry.is_symlink()),
+               key=lambda entry: entry.stat().st_size)
+    contents = path.read_bytes()
+    size = len(contents)
+    assert size > 16 << 20
+    with Daemon(path) as daemon:
+        file = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(file, size // 4, 64 << 10, os.POSIX_FADV_DONTNEED)
+        os.close(file)
+        assert daemon.get(f"/files/{path.name}").body == contents
+        assert handed_over(daemon) > size * 2 // 3
+        daemon.wait_until_unpinned()

@@ -323,7 +323,10 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       ContentPiece piece = progress.piece;
       std::uint64_t done = progress.done;
       bool is_current = true;
+      std::uint64_t added_file_bytes = 0;
+      std::uint64_t added_text_bytes = 0;
       while (piece.kind != ContentPiece::Kind::end && turn.add(piece, done, !is_current, arrived)) {
+        (piece.kind == ContentPiece::Kind::file ? added_file_bytes : added_text_bytes) += piece.wire_length() - done;
         piece = ahead.next();
         done = 0;
         is_current = false;
@@ -365,6 +368,12 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
           of_body -= of_header;
         }
         report.body_bytes += of_body;
+        if (sent == offered && piece.kind == ContentPiece::Kind::end) {  // all of the rest, as nearly always
+          file_bytes += added_file_bytes;
+          text_bytes += added_text_bytes;
+          progress = {};
+          of_body = 0;
+        }
         while (of_body > 0 ||
                (progress.piece.kind != ContentPiece::Kind::end && progress.done == progress.piece.wire_length())) {
           const std::uint64_t left = progress.piece.wire_length() - progress.done;

@@ -56,7 +56,9 @@ std::uint8_t KnownHeads::learn(std::string_view text, const RequestHead& head, C
   const auto begin = static_cast<std::size_t>(range.data() - text.data());
   const std::size_t end = begin + range.size();
   // The line ends where the value does, so that what follows any value is the same.
-  if (range.empty() || text[end] != '\r' || !std::ranges::all_of(range, is_range_byte)) return 0;
+  if (range.empty() || range.size() > max_range_bytes || text[end] != '\r' ||
+      !std::ranges::all_of(range, is_range_byte))
+    return 0;
 
   const std::uint64_t hash = hash_of(text.substr(0, begin), text.substr(end), channel);
   const auto place = static_cast<std::uint8_t>(hash % count);

@@ -26,7 +26,7 @@ class KnownHeads {
   /// Longer ones are not learned: a browser's has some 700 bytes.
   static constexpr std::size_t max_head_bytes = 1024;
   /// A Range of more bytes, or of others than is_range_byte() takes, is parsed.
-  static constexpr std::size_t max_range_bytes = 128;
+  static constexpr std::size_t max_range_bytes = 512;
 
   /// How a head came: what is admitted depends on it.
   struct Channel {

@@ -1,6 +1,9 @@
 #include <ranged/http/header_writer.hpp>
 #include <ranged/http/multipart.hpp>
 
+#include <array>
+#include <bit>
+
 namespace ranged::http {
 namespace {
 
@@ -10,14 +13,22 @@ constexpr std::string_view content_type = "Content-Type: ";
 constexpr std::string_view content_range = "Content-Range: bytes ";
 constexpr std::string_view head_end = "\r\n\r\n";
 
+constexpr std::array<std::uint64_t, 20> powers_of_ten = [] {
+  std::array<std::uint64_t, 20> powers{1};
+  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+
+/// Decimal digits of a number: from those of its bits (1233 / 4096 is a little more than log10 of 2), which are one too
+/// many or right (Warren, Hacker's Delight, 11-4).
 constexpr std::uint64_t digits_of(std::uint64_t number) noexcept {
-  std::uint64_t digits = 1;
-  while (number >= 10) {
-    number /= 10;
-    ++digits;
-  }
-  return digits;
+  number |= 1U;  // as many digits, and one for 0
+  const auto digits = static_cast<std::size_t>(std::bit_width(number)) * 1233U >> 12U;
+  return digits + (number >= powers_of_ten[digits] ? 1U : 0U);
 }
+static_assert(digits_of(0) == 1 && digits_of(9) == 1 && digits_of(10) == 2 && digits_of(99) == 2 &&
+              digits_of(1'000'000'000'000) == 13 && digits_of(9'999'999'999'999'999'999U) == 19 &&
+              digits_of(10'000'000'000'000'000'000U) == 20 && digits_of(~std::uint64_t{0}) == 20);
 
 void write_hex(char* out, std::uint64_t value) noexcept {
   constexpr std::string_view digits = "0123456789abcdef";

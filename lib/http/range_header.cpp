@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::uint64_t max_position = std::numeric_limits<std::uint64_t>::max();
 
+/// So many digits fit, whatever they are.
+constexpr std::size_t always_fit = std::numeric_limits<std::uint64_t>::digits10;
+
 constexpr bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
@@ -24,16 +27,13 @@ struct Number {
 
   /// Exact, whatever the length.
   [[nodiscard]] bool operator>(const Number& other) const noexcept {
+    if (value != other.value) return value > other.value;
     return digits.size() != other.digits.size() ? digits.size() > other.digits.size() : digits > other.digits;
   }
 };
 
 std::uint64_t saturated_value(std::string_view digits) noexcept {
   std::uint64_t value = 0;
-  if (digits.size() <= std::numeric_limits<std::uint64_t>::digits10) {  // so many fit, whatever they are
-    for (const char c : digits) value = value * 10 + static_cast<std::uint64_t>(c - '0');
-    return value;
-  }
   for (const char c : digits) {
     const auto digit = static_cast<std::uint64_t>(c - '0');
     if (value > (max_position - digit) / 10) return max_position;
@@ -73,12 +73,15 @@ class Scanner {
 
   /// One digit or more; the caller saw the first.
   Number take_number() noexcept {
-    std::size_t length = 0;
-    while (length < rest_.size() && is_digit(rest_[length])) ++length;
-    std::string_view digits = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    while (!digits.empty() && digits.front() == '0') digits.remove_prefix(1);
-    return {digits, saturated_value(digits)};
+    while (next_is('0')) rest_.remove_prefix(1);
+    const char* const begin = rest_.data();
+    const char* const end = begin + rest_.size();
+    const char* at = begin;
+    std::uint64_t value = 0;  // wraps only when there are too many digits
+    for (; at != end && is_digit(*at); ++at) value = value * 10 + static_cast<std::uint64_t>(*at - '0');
+    const std::string_view digits(begin, static_cast<std::size_t>(at - begin));
+    rest_.remove_prefix(digits.size());
+    return {digits, digits.size() <= always_fit ? value : saturated_value(digits)};
   }
 
   /// False when there is no range-spec, or one whose last position is before its first.

@@ -148,6 +148,10 @@ std::size_t SendTurn::gather(std::uint64_t offset, std::uint64_t length, std::si
   return *gathered;
 }
 
+boost::system::error_code SendTurn::confirm() noexcept {
+  return context_->reader != nullptr ? context_->reader->confirm(scratch_->window) : boost::system::error_code{};
+}
+
 bool SendTurn::add_stretch(const ContentPiece& piece, std::uint64_t done, ArrivedPage& arrived) noexcept {
   const std::size_t before = scratch_->window.stretches().size();
   if (before == PinnedWindow::max_pages || scratch_->window.size() >= context_->batch_bytes) return false;

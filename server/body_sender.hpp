@@ -177,6 +177,8 @@ class SendTurn {
   /// ahead. False: the turn ends here, because it is full, or because of must_wait() or error().
   bool add(const ContentPiece& piece, std::uint64_t done, bool copy_text, ArrivedPage& arrived) noexcept;
 
+  /// Whether the bytes gathered are those of the file's version (law 5); to be asked before they are sent.
+  [[nodiscard]] boost::system::error_code confirm() noexcept;
   /// A page has to be waited for before the file can go on, at wait_offset().
   [[nodiscard]] bool must_wait() const noexcept { return must_wait_; }
   [[nodiscard]] std::uint64_t wait_offset() const noexcept { return wait_offset_; }
@@ -332,6 +334,11 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
         is_current = false;
       }
       arrived.guard.release();
+      if (const boost::system::error_code stale = turn.confirm()) {
+        report.error = stale;
+        report.end = header_rendered ? SendEnd::cut : SendEnd::refused;
+        break;
+      }
       if (turn.error() && (!header_rendered || turn.size() == 0)) {
         report.error = turn.error();
         report.end = header_rendered ? SendEnd::cut : SendEnd::refused;

@@ -56,6 +56,7 @@ Task<boost::system::error_code> compute_content_digest(SendContext context, std:
       if (error) co_return error;
       continue;
     }
+    if (const boost::system::error_code error = context.reader->confirm(window)) co_return error;
     for (const std::span<const std::byte> bytes : window.stretches()) digest->update(bytes);
     window.clear();
     done += *gathered;

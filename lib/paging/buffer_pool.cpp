@@ -617,8 +617,8 @@ struct BufferPool::State {
     return {};
   }
 
-  /// Reads exactly `length` bytes without waiting, and checks the version. Errors: would_block and nowait_unsupported
-  /// as the source says.
+  /// Reads exactly `length` bytes without waiting; of which version they are check_version() says. Errors: would_block
+  /// and nowait_unsupported as the source says.
   error_code read_now(ByteSource& source, std::uint64_t offset, std::byte* to, std::size_t length) noexcept {
     std::size_t done = 0;
     while (done < length) {
@@ -634,7 +634,7 @@ struct BufferPool::State {
         return got.error();
       }
     }
-    return check_version(source);
+    return {};
   }
 
   BufferPool* pool = nullptr;
@@ -743,7 +743,8 @@ boost::system::result<PageGuard> BufferPool::try_load(const std::shared_ptr<Byte
     state.begin_loading(*frame, page, hash, length, stream, scan, false);
   }
 
-  const error_code error = state.read_now(*source, page.number * page_bytes(), frame->data, length);
+  error_code error = state.read_now(*source, page.number * page_bytes(), frame->data, length);
+  if (!error) error = State::check_version(*source);
   const bool must_wait = error == StorageError::would_block || error == StorageError::nowait_unsupported;
   WaiterQueue done;
   State::Load* load = nullptr;
@@ -807,6 +808,10 @@ boost::system::result<PageGuard> BufferPool::transit_read(ByteSource& source, co
     state.transit_bytes += length;
   }
   return PageGuard(*this, *frame, {frame->data, length});
+}
+
+boost::system::error_code BufferPool::confirm_version(ByteSource& source) noexcept {
+  return State::check_version(source);
 }
 
 void BufferPool::pin_or_wait(const std::shared_ptr<ByteSource>& source, const PageId& page, StreamId stream,

@@ -118,11 +118,16 @@ class BufferPool {
 
   /// A transit read: `length` (1 to page_bytes) bytes at `offset` straight into a frame that is in no page table,
   /// without waiting. For pages that were not asked for lately (they are remembered in the ghost queue, and the next
-  /// request for the page loads it). The guard's bytes() are exactly those bytes. Errors: PagingError::would_block when
-  /// no transit frame is free or the page should be loaded rather than passed through; StorageError::would_block when a
-  /// disk would have to be waited for; stale_version; the read's own.
+  /// request for the page loads it). The guard's bytes() are exactly those bytes; of which version they are is not
+  /// known before confirm_version(), which one call does for any number of transit reads before it. Errors:
+  /// PagingError::would_block when no transit frame is free or the page should be loaded rather than passed through;
+  /// StorageError::would_block when a disk would have to be waited for; stale_version when the file ends before them;
+  /// the read's own.
   [[nodiscard]] boost::system::result<PageGuard> transit_read(ByteSource& source, const FileKey& file,
                                                               std::uint64_t offset, std::size_t length) noexcept;
+  /// Whether what was read from `source` without a version check is of its version: stale_version when it is not, or an
+  /// error of the source. Thread-safe; cost: one look at the file.
+  [[nodiscard]] static boost::system::error_code confirm_version(ByteSource& source) noexcept;
 
   /// Whether the page is resident now. Counts and promotes nothing. Cost: one shard lock.
   [[nodiscard]] bool is_resident(const PageId& page) const noexcept;

@@ -53,6 +53,7 @@ boost::system::result<std::size_t> PagedReader::gather(std::uint64_t offset, std
         (void)readahead_.access(page.number, false);
         const auto bytes = passed->bytes();
         window.append(std::move(*passed), bytes);
+        window.unconfirmed_ = true;
         gathered += wanted;
         continue;
       }
@@ -88,6 +89,13 @@ boost::system::result<std::size_t> PagedReader::gather(std::uint64_t offset, std
       error == StorageError::nowait_unsupported) {
     return std::size_t{0};
   }
+  return error;
+}
+
+boost::system::error_code PagedReader::confirm(PinnedWindow& window) noexcept {
+  if (!window.unconfirmed_) return {};
+  const boost::system::error_code error = BufferPool::confirm_version(*source_);
+  if (!error) window.unconfirmed_ = false;
   return error;
 }
 

@@ -20,6 +20,7 @@ class PinnedWindow {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }  ///< bytes
   /// Unpins everything.
   void clear() noexcept {
+    unconfirmed_ = false;
     stretches_.clear();
     guards_.clear();
     size_ = 0;
@@ -32,6 +33,7 @@ class PinnedWindow {
   boost::container::static_vector<PageGuard, max_pages> guards_;
   boost::container::static_vector<std::span<const std::byte>, max_pages> stretches_;
   std::size_t size_ = 0;
+  bool unconfirmed_ = false;  ///< some bytes were read without a look at the file's version
 };
 
 /// One stream's view of one version of a file. Not thread-safe: belongs to one connection. Keeps readahead state from
@@ -47,11 +49,16 @@ class PagedReader {
   /// Pins what can be had from `offset` on without waiting, at most `length` bytes (the rest of the stretch) and
   /// `max_bytes`: resident pages, pages readable without a wait, or a transit read, and appends them to the window.
   /// `first`, when valid, is the page at `offset` as wait() delivered it. Returns the bytes that this call appended; 0
-  /// means: the window is full, or call wait(). Errors: stale_version, the read's own; never when something was
-  /// appended. Cost: at most four reads from the page cache.
+  /// means: the window is full, or call wait(). The bytes are to be used after confirm() alone. Errors: stale_version,
+  /// the read's own; never when something was appended. Cost: at most four reads from the page cache.
   [[nodiscard]] boost::system::result<std::size_t> gather(std::uint64_t offset, std::uint64_t length,
                                                           std::size_t max_bytes, PinnedWindow& window,
                                                           PageGuard first = {}) noexcept;
+
+  /// To be called between the gathers that filled a window and the first use of its bytes: says whether all of them are
+  /// of the file's version. Errors: stale_version, when nothing of the window may be used; the source's. Cost: nothing
+  /// when all pages came from the pool, else one look at the file, however many reads there were.
+  [[nodiscard]] boost::system::error_code confirm(PinnedWindow& window) noexcept;
 
   /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it. The caller may
   /// hold no pin (law 2).

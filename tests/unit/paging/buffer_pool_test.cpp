@@ -680,8 +680,24 @@ TEST_CASE("a transit read that fails gives its frame back and leaves no trace") 
   REQUIRE(passed.has_value());
   CHECK(is_content(1, 0, passed->bytes()));
   passed->release();
+}
+
+TEST_CASE("transit reads are of the file's version when it is confirmed after them") {
+  BufferPoolOptions options = small_options(16);
+  options.transit_frames = 2;
+  Fixture test(options);
+  const FileKey file(test.source->version());
+  {
+    const auto first = test.pool->transit_read(*test.source, file, 3 * page_bytes, 10);
+    const auto second = test.pool->transit_read(*test.source, file, 9 * page_bytes, 10);
+    REQUIRE(first.has_value());
+    REQUIRE(second.has_value());
+    CHECK_FALSE(BufferPool::confirm_version(*test.source));
+  }
+  const auto before = test.pool->transit_read(*test.source, file, 4 * page_bytes, 10);
+  REQUIRE(before.has_value());
   test.source->change();
-  CHECK(test.pool->transit_read(*test.source, file, 9 * page_bytes, 10).error() == PagingError::stale_version);
+  CHECK(BufferPool::confirm_version(*test.source) == PagingError::stale_version);
 }
 
 TEST_CASE("destruction fails who waits") {

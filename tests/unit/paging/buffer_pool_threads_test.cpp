@@ -152,6 +152,7 @@ TEST_CASE("many readers at once read a file through a small pool") {
             wrong.fetch_add(1);
             break;
           }
+          if (reader.confirm(window)) wrong.fetch_add(1);
           std::uint64_t at = offset;
           for (const auto stretch : window.stretches()) {
             if (!is_content(9, at, stretch)) wrong.fetch_add(1);

@@ -201,8 +201,23 @@ TEST_CASE("errors come when nothing was gathered, and only then") {
   CHECK(test.reader->gather(2 * page_bytes, 10, 1 << 20, test.window).error() == io_error);
   test.source->change();
   CHECK(test.reader->gather(5 * page_bytes, page_bytes, 1 << 20, test.window).error() == PagingError::stale_version);
-  CHECK(test.reader->gather(5 * page_bytes, 10, 1 << 20, test.window).error() == PagingError::stale_version);
   CHECK(test.reader->gather(2000 * page_bytes, 10, 1 << 20, test.window).error() == PagingError::stale_version);
+}
+
+TEST_CASE("what was passed through is of the file's version when it is confirmed") {
+  Fixture test;
+  test.reader->begin(0, 10);
+  CHECK_FALSE(test.reader->confirm(test.window));
+  CHECK(test.gather(0, 10, 1 << 20) == 10);
+  CHECK(test.gather(3 * page_bytes, 10, 1 << 20) == 10);
+  CHECK_FALSE(test.reader->confirm(test.window));
+  CHECK(test.pool->statistics().transit_reads == 2);
+  CHECK(test.gather(5 * page_bytes, 10, 1 << 20) == 10);
+  test.source->change();
+  CHECK(test.reader->confirm(test.window) == PagingError::stale_version);
+  CHECK(test.reader->confirm(test.window) == PagingError::stale_version);
+  test.window.clear();
+  CHECK_FALSE(test.reader->confirm(test.window));  // nothing is left to be used
 }
 
 TEST_CASE("a read of more than a quarter of the pool is a scan") {

@@ -71,10 +71,14 @@ class WideSocket {
   WideSocket(Connection& connection, SendScratch& scratch) noexcept : connection_(&connection), scratch_(&scratch) {}
   WideSocket(const WideSocket&) = delete;
   WideSocket& operator=(const WideSocket&) = delete;
-  ~WideSocket() {
+  ~WideSocket() { give_back(); }
+
+  /// For a transfer that does not keep up: its place is another's.
+  void give_back() noexcept {
     if (!wide_) return;
     ++scratch_->wide_sockets;
     connection_->set_wide(false);
+    wide_ = false;
   }
 
   /// Says how much of the response went out by hand-over: from 8 MiB on it is a transfer that keeps up.
@@ -411,7 +415,9 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       const Clock::time_point full_at = Clock::now();
       const bool room = co_await await_room(context);
       // What waits long in a socket must not be there by reference (README.md, rule 3).
-      context.may_hand_over = may_hand_over && Clock::now() - full_at <= slow_client;
+      const bool slow = Clock::now() - full_at > slow_client;
+      context.may_hand_over = may_hand_over && !slow;
+      if (slow) wide_socket.give_back();
       if (!room) {
         report.end = SendEnd::client_stalled;
         break;

@@ -52,6 +52,9 @@ std::size_t KnownHeads::recall(std::uint8_t place, Channel channel, std::string_
 std::uint8_t KnownHeads::learn(std::string_view text, const RequestHead& head, Channel channel) noexcept {
   const bool reads = head.method == Method::get || head.method == Method::head;
   if (!reads || head.conditions.range.lines != 1 || text.size() > max_head_bytes) return 0;
+  // recall() copies what the head said, and must not need memory for it.
+  const auto allocates = [](const http::FieldLines& lines) { return lines.size() > http::FieldLines::static_capacity; };
+  if (allocates(head.conditions.if_match) || allocates(head.conditions.if_none_match)) return 0;
   if (head.authorization.data() != nullptr) return 0;  // a secret is not kept for longer than its request
   const std::string_view range = head.conditions.range.value;
   const auto begin = static_cast<std::size_t>(range.data() - text.data());

@@ -17,7 +17,8 @@ namespace ranged::server {
 /// One for each worker, and on its thread alone. What is the same byte by byte is not read again: parsing, admission
 /// and decoding are functions of the bytes, of the way they came and of the site, and of the site's rules a table knows
 /// one version (forget_all()). Only GET and HEAD with one Range and no credentials are learned, at their second time,
-/// so that a head that comes once costs no more than its hash. Memory: fixed, some 120 KiB. No call throws.
+/// so that a head that comes once costs no more than its hash. Memory: fixed, 104 KiB and paths that have escapes. No
+/// call throws.
 class KnownHeads {
   struct Entry;
 

@@ -14,7 +14,8 @@ namespace ranged::server {
 enum class Method : std::uint8_t { get, head, options, post, put, delete_, patch, trace, connect, other };
 
 /// The parts of a request head. All views are into the buffer that was parsed and live as long as it is neither moved
-/// nor overwritten. Of a field that came in several lines, the first is kept where nothing else is said.
+/// nor overwritten; of a head that was known, into its KnownHeads but for Range. Of a field that came in several lines,
+/// the first is kept where nothing else is said.
 struct RequestHead {
   Method method = Method::other;
   std::string_view method_text;

@@ -192,7 +192,7 @@ TEST_CASE("whatever is done to a known head, it is parsed or says what a parser 
   CHECK(recalled_count > 100);  // else nothing was shown
 }
 
-TEST_CASE("what is not a read of one plain Range, or brings a secret, is never learned") {
+TEST_CASE("what is not a read of one plain Range, brings a secret, or is much to copy, is never learned") {
   const auto heads = std::make_unique<KnownHeads>();
   const std::string field = "X-Long: " + std::string(KnownHeads::max_head_bytes, 'x') + "\r\n";
   for (const std::string& text :
@@ -201,6 +201,8 @@ TEST_CASE("what is not a read of one plain Range, or brings a secret, is never l
         std::string("GET /files/a HTTP/1.1\r\nHost: a\r\nRange:\r\n\r\n"),
         std::string("GET /files/a HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1 \r\n\r\n"),
         std::string("GET /files/a HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1, 3-4\r\n\r\n"),
+        std::string("GET /files/a HTTP/1.1\r\nHost: a\r\nIf-Match: \"a\"\r\nIf-Match: \"b\"\r\nIf-Match: \"c\"\r\n"
+                    "Range: bytes=0-1\r\n\r\n"),
         std::string("GET /files/a HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YTpi\r\nRange: bytes=0-1\r\n\r\n"),
         std::string("OPTIONS /files/a HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\n\r\n"),
         "GET /files/a HTTP/1.1\r\nHost: a\r\n" + field + "Range: bytes=0-1\r\n\r\n"}) {

@@ -248,9 +248,8 @@ Task<void> yield_turn();
 template <ContentCursor Content>
 Task<SendReport> send_response(SendContext context, HeaderSource* header, Content content) {
   /// A client that leaves its socket full for so long is slow: what follows is copied, until its socket was full for
-  /// less. More than BBR takes to probe the round trip, for which every connection under it all but stands still now
-  /// and then (200 ms and a round trip; draft-cardwell-iccrg-bbr, 4.3.4).
-  constexpr std::chrono::milliseconds slow_client{1000};
+  /// less.
+  constexpr std::chrono::milliseconds slow_client{250};
   /// What is sent without a wait before other connections get their turn, in bytes and in turns. While they are served
   /// the client takes what it has got, so that neither is at the other's socket (README.md, costs).
   constexpr std::size_t bytes_in_a_row = std::size_t{1} << 20;

@@ -47,12 +47,14 @@ boost::system::result<std::size_t> hand_over_length(const SendContext& context, 
   return length;
 }
 
-boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text,
-                                              std::size_t follows) noexcept {
+boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text, std::size_t follows,
+                                              std::uint64_t length) noexcept {
   // The most that a packet carries is 64 KiB with the network's own headers (Linux: GSO_LEGACY_MAX_SIZE).
   constexpr std::size_t one_packet = std::size_t{63} << 10;
   std::array<iovec, 1> buffer{iovec{const_cast<char*>(text.data()), text.size()}};  // sendmsg reads only
-  const bool more = text.size() + follows <= one_packet;
+  // From here on one packet less is worth more than an early header.
+  constexpr std::uint64_t long_stretch = std::uint64_t{1} << 20;
+  const bool more = text.size() + follows <= one_packet || length >= long_stretch;
   const boost::system::result<std::size_t> sent = context.connection->send(buffer, more);
   if (!sent && sent.error() == boost::system::errc::resource_unavailable_try_again) return std::size_t{0};
   return sent;

@@ -95,30 +95,6 @@ class WideSocket {
   bool wide_ = false;
 };
 
-/// Full packets alone while a long stretch is handed over: sendfile pushes what it has after every piece, and the
-/// packets, of which each costs a walk through the network stack and an acknowledgement, get small (README.md, costs).
-class CorkedSocket {
- public:
-  explicit CorkedSocket(Connection& connection) noexcept : connection_(&connection) {}
-  CorkedSocket(const CorkedSocket&) = delete;
-  CorkedSocket& operator=(const CorkedSocket&) = delete;
-  ~CorkedSocket() {
-    if (corked_) connection_->set_corked(false);
-  }
-
-  /// Says how many bytes of a stretch are still to come. Below a megabyte the client waits for the last packet longer
-  /// than the packets that are saved have cost.
-  void note(std::uint64_t rest) noexcept {
-    if (corked_ || rest < std::uint64_t{1} << 20) return;
-    connection_->set_corked(true);
-    corked_ = true;
-  }
-
- private:
-  Connection* connection_;
-  bool corked_ = false;
-};
-
 /// What a send needs of its surroundings; all outlive it.
 struct SendContext {
   Connection* connection = nullptr;
@@ -216,11 +192,12 @@ class SendTurn {
 [[nodiscard]] boost::system::result<std::size_t> hand_over_length(const SendContext& context, std::uint64_t offset,
                                                                   std::uint64_t rest) noexcept;
 
-/// Sends the header of a stretch of which `follows` bytes are handed over next. 0 when the socket is full. What fits
-/// into one packet goes as one (MSG_MORE); a longer one goes ahead, because held back it costs a seventh more for each
+/// Sends the header of a stretch of `length` bytes, of which `follows` are handed over next. 0 when the socket is full.
+/// It is held back for what follows (MSG_MORE) where both fit into one packet, and before a stretch so long that its
+/// client does not wait for the first bytes; else it goes ahead, because held back it costs a seventh more for each
 /// 64 KiB (README.md, costs).
 [[nodiscard]] boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text,
-                                                            std::size_t follows) noexcept;
+                                                            std::size_t follows, std::uint64_t length) noexcept;
 
 /// Hands bytes of the file to the socket until it is full. Errors: stale_version when the file ends before them; the
 /// socket's; the file's.
@@ -266,7 +243,6 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
   std::uint64_t handed_over_bytes = 0;
   std::size_t sent_in_a_row = 0;
   WideSocket wide_socket(*context.connection, *context.scratch);
-  CorkedSocket corked_socket(*context.connection);
   bool waited = false;  // since the file's version was looked at first
 
   for (unsigned turn_number = 1;; ++turn_number) {
@@ -294,12 +270,12 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
     if (hand_over > 0) {
       offered = hand_over;
       if (progress.done == 0) context.reader->begin(progress.piece.offset, progress.piece.length);
-      corked_socket.note(progress.piece.length - progress.done);
       bool header_sent = true;
       if (!header_rendered) {
         const std::string_view rendered = header->render(context.scratch->header);
         header_rendered = true;
-        const boost::system::result<std::size_t> result = send_ahead(context, rendered, hand_over);
+        const boost::system::result<std::size_t> result =
+            send_ahead(context, rendered, hand_over, progress.piece.length);
         if (!result) {
           report.error = result.error();
           report.end = SendEnd::client_left;

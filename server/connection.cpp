@@ -128,11 +128,6 @@ void Connection::set_wide(bool wide) noexcept {
   ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
-void Connection::set_corked(bool corked) noexcept {
-  const int on = corked ? 1 : 0;
-  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);  // fails on Unix sockets, which have no packets
-}
-
 void Connection::shut_down_send() noexcept {
   if (tls_) tls_->close_notify();
   ::shutdown(descriptor_, SHUT_WR);

@@ -66,9 +66,6 @@ class Connection {
   /// How many unsent bytes the kernel may hold for the socket: the usual bound, or a wide one for a transfer that keeps
   /// up (README.md, rule 9).
   void set_wide(bool wide) noexcept;
-  /// Holds back a packet that is not full (TCP_CORK), until it is off again. Two system calls for a response, so for
-  /// long ones.
-  void set_corked(bool corked) noexcept;
 
   /// Ends our half, so that the peer sees the end after the last byte.
   void shut_down_send() noexcept;

@@ -1,6 +1,7 @@
 #include "server/worker.hpp"
 
 #include "server/session.hpp"
+#include "server/thread_scheduling.hpp"
 
 #include <ranged/http/http_date.hpp>
 
@@ -41,6 +42,7 @@ void Worker::start(unsigned number) {
 
 void Worker::run(unsigned number) {
   ::pthread_setname_np(::pthread_self(), fmt::format("worker-{}", number).c_str());
+  take_short_turns();
   const FrameCache frames;
   readiness_.start();
   sweep();

@@ -3,15 +3,12 @@
 #include "server/disk_call.hpp"
 #include "server/reply.hpp"
 #include "server/sleep.hpp"
+#include "server/thread_scheduling.hpp"
 
 #include <ranged/storage/local_file.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,18 +25,6 @@ namespace {
 constexpr std::chrono::milliseconds step_time{20};
 /// How often progress is told.
 constexpr std::chrono::milliseconds progress_interval{250};
-
-/// Makes the calling thread one that gives way: to the event loops and disk threads for the processor (nice 10), and to
-/// all others for the disk (lowest of the best-effort class, ioprio_set(2)). Best effort; once for each thread.
-void give_way() noexcept {
-  constexpr int niceness = 10;
-  constexpr int of_this_thread = 1;    // IOPRIO_WHO_PROCESS
-  constexpr int lowest = 2 << 13 | 7;  // IOPRIO_CLASS_BE, level 7
-  thread_local bool done = false;
-  if (std::exchange(done, true)) return;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), niceness);
-  ::syscall(SYS_ioprio_set, of_this_thread, 0, lowest);
-}
 
 std::string_view render_header(const Exchange& exchange, std::string_view media_type, bool chunked,
                                std::span<char> room) noexcept {

@@ -50,6 +50,7 @@ struct Machine {
   unsigned cores = 1;              ///< that this process may run on
   std::size_t descriptors = 1024;  ///< file descriptors that this process may have (the hard limit)
   std::uint64_t memory_limit = 0;  ///< bytes, of the control group; 0: none known
+  std::uint64_t core_cache = 0;    ///< bytes of a core's second-level cache; 0: not known
 };
 
 /// The machine as it is. Never fails: what cannot be found out stays at its default. Reads /proc and /sys; for

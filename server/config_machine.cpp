@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -123,6 +124,8 @@ Machine this_machine() {
     constexpr rlim_t most = 1'048'576;
     machine.descriptors = static_cast<std::size_t>(std::min(descriptors.rlim_max, most));
   }
+  const long cache = ::sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 where the processor does not say
+  if (cache > 0) machine.core_cache = static_cast<std::uint64_t>(cache);
   const ControlGroupLimits limits = read_control_group_limits();
   machine.memory_limit = limits.memory;
   if (limits.cores != 0) machine.cores = std::min(machine.cores, limits.cores);

@@ -98,6 +98,7 @@ TEST_CASE("this machine has a core and descriptors") {
   const Machine machine = this_machine();
   CHECK(machine.cores >= 1);
   CHECK(machine.descriptors >= 16);
+  CHECK(machine.core_cache < (std::uint64_t{1} << 40));
 }
 
 }  // namespace

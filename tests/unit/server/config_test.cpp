@@ -13,7 +13,7 @@ constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
 
 Machine machine(unsigned cores, std::size_t descriptors = 20'000) {
-  return {cores, descriptors, 0};
+  return {cores, descriptors, 0, 0};
 }
 
 TEST_CASE("loopback is what no other machine can reach") {
@@ -75,6 +75,22 @@ TEST_CASE("zeros become what the machine can do") {
   CHECK(many.disk_threads == 64);
 
   CHECK(resolve(config, machine(0)).threads == 1);
+}
+
+TEST_CASE("a scan's frame is half of a core's cache, within bounds, and all of them an eighth of the pool") {
+  Config config;
+  const auto frame = [&config](std::uint64_t core_cache) {
+    return resolve(config, {2, 20'000, 0, core_cache}).scan_frame_bytes;
+  };
+  CHECK(frame(0) == 256 * kib);  // not known
+  CHECK(frame(256 * kib) == 256 * kib);
+  CHECK(frame(768 * kib) == 384 * kib);
+  CHECK(frame(1 * mib) == 512 * kib);
+  CHECK(frame(16 * mib) == 512 * kib);
+  config.max_scans = 32;
+  CHECK(frame(1 * mib) == 256 * kib);
+  config.pool_size = 1 * mib;
+  CHECK(frame(1 * mib) == 8 * kib);
 }
 
 TEST_CASE("numbers that are given are kept") {

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 struct Surroundings {
   std::map<std::string, std::string> environment;
   std::map<std::string, std::string> files;
-  Machine machine{2, 20'000, 0};
+  Machine machine{2, 20'000, 0, 0};
 
   ParseOutcome operator()(std::vector<const char*> arguments) const {
     arguments.insert(arguments.begin(), "ranged");
@@ -73,7 +73,7 @@ void check_refused(const ParseOutcome& outcome, int code, const std::string& err
 
 TEST_CASE("nothing given: the defaults") {
   Config expected;
-  expected.resolved = resolve(expected, Machine{2, 20'000, 0});
+  expected.resolved = resolve(expected, Machine{2, 20'000, 0, 0});
   CHECK(served(Surroundings{}({})) == expected);
   CHECK(expected.roots == std::vector<RootConfig>{{"", "."}});
   CHECK(expected.listen.front().to_string() == "127.0.0.1:8080");

@@ -311,7 +311,8 @@ def change_all_the_time(pipe, path, seconds):
             with open(path, "ab", buffering=0) as file:
                 file.write(content.expected(file.tell(), 3 * PAGE + 7, version))
         elif what == "shrink":
-            os.truncate(path, chance.randrange(1, STORM_SIZE))
+            # Never longer: that would be zeros, which are of no version.
+            os.truncate(path, chance.randint(1, os.stat(path).st_size))
         elif what == "remove":
             path.unlink()
             content.write_pattern(path, STORM_SIZE, following)

@@ -29,22 +29,25 @@ bool may_be_handed_over(const SendContext& context, WireEncoding encoding, std::
 
 }  // namespace
 
-boost::system::result<std::size_t> hand_over_length(const SendContext& context, std::uint64_t offset,
-                                                    std::uint64_t rest) noexcept {
+boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::uint64_t offset,
+                                               std::uint64_t rest) noexcept {
   auto length = static_cast<std::size_t>(std::min<std::uint64_t>(rest, hand_over_max));
   const bool resident = context.reader->is_resident(offset);
-  if (length < (resident ? hand_over_resident_min : hand_over_min)) return std::size_t{0};
+  if (length < (resident ? hand_over_resident_min : hand_over_min)) return HandOver{};
   // Law 6: what is not in memory is not for this thread. A page that the kernel has dropped does not keep what is
   // before it from going.
   for (;;) {
     const boost::system::result<bool> cached = context.reader->source().is_cached(offset, length);
-    if (!cached) return std::size_t{0};
+    if (!cached) return HandOver{};
     if (*cached) break;
-    if (resident || length < 4 * hand_over_part_min) return std::size_t{0};
+    if (resident) return HandOver{};
+    // A short stretch does not enter the pool when it is in memory, and not when it is on the disk either. A long one
+    // does, for the sake of readahead.
+    if (length < 4 * hand_over_part_min) return HandOver{0, context.reader->pass_by(offset, rest)};
     length /= 4;
   }
   if (!is_current_version(context)) return make_error_code(PagingError::stale_version);
-  return length;
+  return HandOver{length, false};
 }
 
 boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text, std::size_t follows,

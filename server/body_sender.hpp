@@ -187,10 +187,16 @@ class SendTurn {
   boost::system::error_code error_;
 };
 
-/// How many bytes from `offset` on, of the `rest` of a stretch, go to the socket by sendfile now rather than through
-/// the pool: 0, or as many as are in the page cache for certain and of the file's version (README.md, rule 3).
-[[nodiscard]] boost::system::result<std::size_t> hand_over_length(const SendContext& context, std::uint64_t offset,
-                                                                  std::uint64_t rest) noexcept;
+/// How many bytes of a stretch go to the socket by sendfile now, rather than through the pool.
+struct HandOver {
+  std::size_t length = 0;
+  bool wait = false;  ///< none yet: they are to be read into the page cache first (await_page)
+};
+
+/// Of the `rest` of a stretch, from `offset` on, what is handed over now: what is in the page cache for certain and of
+/// the file's version (README.md, rule 3).
+[[nodiscard]] boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::uint64_t offset,
+                                                             std::uint64_t rest) noexcept;
 
 /// Sends the header of a stretch of `length` bytes, of which `follows` are handed over next. 0 when the socket is full.
 /// It is held back for what follows (MSG_MORE) where both fit into one packet, and before a stretch so long that its
@@ -210,7 +216,8 @@ class SendTurn {
 /// Whether the file is still the version that is being sent.
 [[nodiscard]] bool is_current_version(const SendContext& context) noexcept;
 
-/// Waits for the page at `offset` and leaves it in `arrived`; the connection's deadline stands still meanwhile.
+/// Waits for the page at `offset` and leaves it in `arrived`, or for what is to pass it by (PagedReader::pass_by), and
+/// leaves nothing there; the connection's deadline stands still meanwhile.
 Task<boost::system::error_code> await_page(SendContext context, std::uint64_t offset, ArrivedPage* arrived);
 
 /// Waits until the socket takes more, at most the stall timeout. False: the client stalled, or the daemon stops.
@@ -255,27 +262,30 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       progress = {content.next(), 0};
     }
     if (header_rendered && header_rest.empty() && progress.piece.kind == ContentPiece::Kind::end) break;
-    std::size_t hand_over = 0;
+    HandOver hand_over;
     if (context.may_hand_over && progress.piece.kind == ContentPiece::Kind::file && header_rest.empty() &&
         !arrived.guard) {
-      const boost::system::result<std::size_t> length =
-          hand_over_length(context, progress.piece.offset + progress.done, progress.piece.length - progress.done);
-      if (!length) {
-        report.error = length.error();
+      const boost::system::result<HandOver> plan =
+          plan_hand_over(context, progress.piece.offset + progress.done, progress.piece.length - progress.done);
+      if (!plan) {
+        report.error = plan.error();
         report.end = header_rendered ? SendEnd::cut : SendEnd::refused;
         break;
       }
-      hand_over = *length;
+      hand_over = *plan;
     }
-    if (hand_over > 0) {
-      offered = hand_over;
+    if (hand_over.wait) {
+      wait_for_a_page = true;
+      page_offset = progress.piece.offset + progress.done;
+    } else if (hand_over.length > 0) {
+      offered = hand_over.length;
       if (progress.done == 0) context.reader->begin(progress.piece.offset, progress.piece.length);
       bool header_sent = true;
       if (!header_rendered) {
         const std::string_view rendered = header->render(context.scratch->header);
         header_rendered = true;
         const boost::system::result<std::size_t> result =
-            send_ahead(context, rendered, hand_over, progress.piece.length);
+            send_ahead(context, rendered, hand_over.length, progress.piece.length);
         if (!result) {
           report.error = result.error();
           report.end = SendEnd::client_left;
@@ -286,7 +296,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       }
       if (header_sent) {
         const boost::system::result<std::size_t> result =
-            send_handed_over(context, progress.piece.offset + progress.done, hand_over);
+            send_handed_over(context, progress.piece.offset + progress.done, hand_over.length);
         if (!result) {
           report.error = result.error();
           report.end = is_of_connection(result.error()) ? SendEnd::client_left : SendEnd::cut;

@@ -94,7 +94,8 @@ struct BufferPool::State {
   /// Disks told apart at a time; loads of one more are bound by no share.
   static constexpr std::size_t max_disks = 16;
 
-  /// A read of adjacent pages on the disk executor. As many as max_loads, allocated once.
+  /// A read of adjacent pages on the disk executor, or of bytes that only the page cache is to have (`populate_bytes`).
+  /// As many as max_loads, allocated once.
   struct Load final : DiskTask {
     State* state = nullptr;
     std::shared_ptr<ByteSource> source;
@@ -105,7 +106,13 @@ struct BufferPool::State {
     DiskShare* disk = nullptr;  ///< whose loads it counts among
     Load* free_next = nullptr;
 
-    void run() noexcept override { state->run(*this); }
+    // Of a populating read, which has no frames.
+    std::size_t populate_bytes = 0;  ///< 0: it loads pages
+    std::uint64_t hash = 0;          ///< of the page that it begins in
+    WaiterQueue waiters;             ///< the one who waits for it, until told or cancelled
+    Load* populating_next = nullptr;
+
+    void run() noexcept override { populate_bytes != 0 ? state->run_populate(*this) : state->run(*this); }
   };
   using Outcomes = std::array<error_code, max_run>;
 
@@ -146,8 +153,9 @@ struct BufferPool::State {
   S3Fifo policy;
   Frame* free_frames = nullptr;
   Load* free_loads = nullptr;
-  WaiterQueue queued;  ///< who waits for a frame or a load, in the order of asking
-  WaiterIndex index;   ///< the same, and those held, by page
+  Load* populating = nullptr;  ///< loads in flight that populate
+  WaiterQueue queued;          ///< who waits for a frame or a load, in the order of asking
+  WaiterIndex index;           ///< the same, and those held, by page
   std::array<DiskShare, max_disks> disks;
   std::size_t free_count = 0, resident_count = 0;
   /// The loading frames: no policy knows them, so their links are free for this.
@@ -423,6 +431,7 @@ struct BufferPool::State {
     load->source = std::move(source);
     load->offset = offset;
     load->count = 0;
+    load->populate_bytes = 0;
     load->prefetch = prefetch;
     ++loads_in_flight;
     if (prefetch) ++prefetches_in_flight;
@@ -454,6 +463,8 @@ struct BufferPool::State {
       waiter->source_.reset();
       if (Frame* const frame = std::exchange(waiter->frame_, nullptr)) {
         waiter->on_page(PageGuard(*pool, *frame, bytes(*frame)));
+      } else if (!waiter->error_) {
+        waiter->on_page(PageGuard{});  // of a populating read
       } else {
         waiter->on_page(waiter->error_);
       }
@@ -509,6 +520,13 @@ struct BufferPool::State {
 
   void submit(Load& load) noexcept {
     if (executor.submit(load)) return;
+    if (load.populate_bytes != 0) {
+      {
+        const std::scoped_lock lock(mutex);
+        if (!load.waiters.empty()) ++counts.waits_refused;
+      }
+      return end_populate(load, PagingError::overloaded);
+    }
     WaiterQueue done;
     {
       const std::scoped_lock lock(mutex);
@@ -568,6 +586,90 @@ struct BufferPool::State {
     const std::scoped_lock lock(mutex);
     --running;
     if (running == 0) idle.notify_all();
+  }
+
+  /// On a disk thread.
+  void run_populate(Load& load) noexcept {
+    {
+      const std::scoped_lock lock(mutex);
+      ++running;
+    }
+    std::uint64_t read_bytes = 0;
+    error_code error;
+    if (Frame* const scratch = take_transit()) {
+      error = populate(load, *scratch, read_bytes);
+      give_back_transit(*scratch);
+    }
+    {
+      const std::scoped_lock lock(mutex);
+      ++counts.populates;
+      counts.populate_bytes += read_bytes;
+      if (error) count_error(error);
+    }
+    end_populate(load, error);
+    serve();
+    const std::scoped_lock lock(mutex);
+    --running;
+    if (running == 0) idle.notify_all();
+  }
+
+  /// Tells who waits for the read, and lets go of it.
+  void end_populate(Load& load, const error_code& error) noexcept {
+    WaiterQueue done;
+    {
+      const std::scoped_lock lock(mutex);
+      fail_all(load.waiters, error, done);
+      Load** link = &populating;
+      while (*link != &load) link = &(*link)->populating_next;
+      *link = load.populating_next;
+      load.populating_next = nullptr;
+    }
+    deliver(done);
+    // The source may close its file now, which is not to be done under a lock.
+    load.source.reset();
+    const std::scoped_lock lock(mutex);
+    release_load(load);
+  }
+
+  /// Reads the bytes through `scratch`, over and over: they are wanted in the page cache alone. A file that ends before
+  /// them is for who passes them through to find.
+  error_code populate(Load& load, const Frame& scratch, std::uint64_t& read_bytes) const noexcept {
+    std::array<iovec, max_populate_bytes / min_page_bytes> buffers;
+    while (read_bytes < load.populate_bytes) {
+      // In one call, so that the kernel asks the disk for all of it at once.
+      std::size_t count = 0;
+      for (std::size_t left = load.populate_bytes - static_cast<std::size_t>(read_bytes); left > 0;) {
+        const std::size_t part = std::min(left, options.page_bytes);
+        buffers[count++] = {scratch.data, part};
+        left -= part;
+      }
+      const auto got = load.source->read(load.offset + read_bytes, {buffers.data(), count});
+      if (got && *got == 0) break;
+      if (got) {
+        read_bytes += *got;
+      } else if (got.error() == StorageError::stale_version) {
+        return PagingError::stale_version;
+      } else if (got.error() != system_error(EINTR)) {
+        return got.error();
+      }
+    }
+    return {};
+  }
+
+  /// A free transit frame, or null.
+  Frame* take_transit() noexcept {
+    const std::scoped_lock lock(transit_mutex);
+    Frame* const frame = free_transit;
+    if (frame == nullptr) return nullptr;
+    free_transit = frame->free_next;
+    frame->free_next = nullptr;
+    return frame;
+  }
+
+  void give_back_transit(Frame& frame) noexcept {
+    const std::scoped_lock lock(transit_mutex);
+    frame.free_next = free_transit;
+    free_transit = &frame;
   }
 
   /// Reads the load's pages whole. A page that cannot be read fails alone; a file that is no longer its version fails
@@ -694,6 +796,9 @@ BufferPool::~BufferPool() {
     for (EvictionEntry* entry = state_->loading.front(); entry != nullptr; entry = entry->next) {
       state_->fail_all(static_cast<Frame*>(entry)->waiters, PagingError::shutting_down, done);
     }
+    for (State::Load* load = state_->populating; load != nullptr; load = load->populating_next) {
+      state_->fail_all(load->waiters, PagingError::shutting_down, done);
+    }
   }
   state_->deliver(done);
   std::unique_lock lock(state_->mutex);
@@ -796,11 +901,11 @@ boost::system::result<PageGuard> BufferPool::transit_read(ByteSource& source, co
     frame->free_next = nullptr;
   }
   const error_code error = state.read_now(source, offset, frame->data, length);
-  frame->pins.store(1, std::memory_order_relaxed);
   if (error) {
-    unpin(*frame);
+    state.give_back_transit(*frame);
     return error;
   }
+  frame->pins.store(1, std::memory_order_relaxed);
   {
     const std::scoped_lock lock(state.transit_mutex);
     state.transit_ghost.insert(hash);
@@ -866,6 +971,41 @@ void BufferPool::pin_or_wait(const std::shared_ptr<ByteSource>& source, const Pa
   } else if (waits_for_frame) {
     state.serve();
   }
+}
+
+bool BufferPool::try_populate(const std::shared_ptr<ByteSource>& source, const FileKey& file, std::uint64_t offset,
+                              std::size_t length, PageWaiter& waiter,
+                              std::chrono::steady_clock::time_point deadline) noexcept {
+  State& state = *state_;
+  if (state.transit_count == 0 || length == 0 || length > max_populate_bytes) return false;
+  const PageId page{file, offset / page_bytes()};
+  const std::uint64_t hash = page.hash();
+  State::Load* load = nullptr;
+  {
+    const std::scoped_lock lock(state.mutex);
+    if (state.shutting_down || state.free_loads == nullptr || state.next_to_serve() != nullptr ||
+        state.waiter_count >= state.options.max_waiters || !state.may_load_from(source->version().device)) {
+      return false;
+    }
+    // Whoever asks for a page that is being populated begins its load, which the others then share.
+    for (const State::Load* other = state.populating; other != nullptr; other = other->populating_next) {
+      if (other->hash == hash) return false;
+    }
+    {
+      const std::scoped_lock shard_lock(state.table.shard(hash).mutex);
+      if (state.table.find(page, hash) != nullptr) return false;
+    }
+    load = state.acquire_load(source, offset, false);
+    load->populate_bytes = length;
+    load->hash = hash;
+    load->populating_next = state.populating;
+    state.populating = load;
+    ++state.waiter_count;
+    waiter.deadline_ = deadline;
+    load->waiters.push_back(waiter);
+  }
+  state.submit(*load);
+  return true;
 }
 
 bool BufferPool::cancel(PageWaiter& waiter) noexcept {
@@ -966,6 +1106,9 @@ void BufferPool::expire_waiters(std::chrono::steady_clock::time_point now) noexc
     for (EvictionEntry* entry = state.loading.front(); entry != nullptr; entry = entry->next) {
       expire(static_cast<Frame*>(entry)->waiters, false);
     }
+    for (State::Load* load = state.populating; load != nullptr; load = load->populating_next) {
+      expire(load->waiters, false);
+    }
   }
   state.deliver(done);
 }
@@ -1020,9 +1163,7 @@ void BufferPool::unpin(Frame& frame) noexcept {
   State& state = *state_;
   if (frame.state == FrameState::transit) {
     frame.pins.store(0, std::memory_order_relaxed);
-    const std::scoped_lock lock(state.transit_mutex);
-    frame.free_next = state.free_transit;
-    state.free_transit = &frame;
+    state.give_back_transit(frame);
     return;
   }
   if (frame.pins.fetch_sub(1, std::memory_order_seq_cst) == 1) state.serve();

@@ -86,6 +86,7 @@ struct BufferPoolStatistics {
   std::uint64_t loads = 0, load_bytes = 0, load_errors = 0, stale_loads = 0;
   std::uint64_t nowait_loads = 0, nowait_would_block = 0, nowait_unsupported = 0;
   std::uint64_t transit_reads = 0, transit_bytes = 0;
+  std::uint64_t populates = 0, populate_bytes = 0;  ///< reads into the page cache alone
   std::uint64_t prefetches = 0, prefetches_dropped = 0, prefetches_used = 0;
   std::uint64_t evictions = 0, ghost_hits = 0;
   std::uint64_t waits_expired = 0, waits_refused = 0;
@@ -138,6 +139,18 @@ class BufferPool {
   /// shutting_down, the read's own. The caller may hold no pin (law 2).
   void pin_or_wait(const std::shared_ptr<ByteSource>& source, const PageId& page, StreamId stream, AccessHint hint,
                    PageWaiter& waiter, std::chrono::steady_clock::time_point deadline) noexcept;
+
+  /// The most that try_populate() reads: what the disk is asked for in one request or a few.
+  static constexpr std::size_t max_populate_bytes = std::size_t{1} << 20;
+  /// Has `length` (1 to max_populate_bytes) bytes at `offset` read into the kernel's page cache by a disk thread, and
+  /// kept nowhere else, for who will pass them through without waiting: less is read than with the whole page, and no
+  /// page is evicted. True: `waiter` is told as by pin_or_wait(), with an empty guard when they are there (or were, or
+  /// no transit frame was free to read them through). False, and nothing is begun: the page at `offset` is in the pool,
+  /// being loaded or being populated, somebody waits for a frame or a load, or none is to be had; call pin_or_wait()
+  /// then. The caller may hold no pin (law 2).
+  [[nodiscard]] bool try_populate(const std::shared_ptr<ByteSource>& source, const FileKey& file, std::uint64_t offset,
+                                  std::size_t length, PageWaiter& waiter,
+                                  std::chrono::steady_clock::time_point deadline) noexcept;
 
   /// Takes `waiter` back. True: on_page() was not and will not be called. False: it was, or is being called now. The
   /// load goes on.

@@ -59,6 +59,7 @@ boost::system::result<std::size_t> PagedReader::gather(std::uint64_t offset, std
       }
       error = passed.error();
       if (error == StorageError::nowait_unsupported) nowait_ = false;
+      if (error == StorageError::would_block) (void)pass_by(offset + gathered, wanted);
       if (error != PagingError::would_block) break;
     }
     if (!guard) {
@@ -99,8 +100,18 @@ boost::system::error_code PagedReader::confirm(PinnedWindow& window) noexcept {
   return error;
 }
 
+bool PagedReader::pass_by(std::uint64_t offset, std::uint64_t length) noexcept {
+  if (!nowait_ || offset == pass_by_offset_ || length > BufferPool::max_populate_bytes) return false;
+  pass_by_offset_ = offset;
+  pass_by_length_ = static_cast<std::size_t>(length);
+  return true;
+}
+
 void PagedReader::wait(std::uint64_t offset, PageWaiter& waiter,
                        std::chrono::steady_clock::time_point deadline) noexcept {
+  if (const std::size_t length = std::exchange(pass_by_length_, 0); length != 0 && offset == pass_by_offset_) {
+    if (pool_->try_populate(source_, file_, offset, length, waiter, deadline)) return;
+  }
   const PageId page{file_, offset / pool_->page_bytes()};
   const ReadaheadWindow ahead = readahead_.access(page.number, true);
   // Copies: once the waiter is told, this object may be gone.

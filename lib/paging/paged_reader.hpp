@@ -60,8 +60,14 @@ class PagedReader {
   /// when all pages came from the pool, else one look at the file, however many reads there were.
   [[nodiscard]] boost::system::error_code confirm(PinnedWindow& window) noexcept;
 
-  /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it. The caller may
-  /// hold no pin (law 2).
+  /// Says that the `length` bytes at `offset`, which are not in memory, will be passed by the pool once they are:
+  /// wait(offset) then has just these read, into the page cache (BufferPool::try_populate), where that can be done.
+  /// gather() says so itself of what it would have passed through. False when it is of no use: more than that takes at
+  /// once, a source that cannot tell what is in memory, or an offset for which it was done just before.
+  bool pass_by(std::uint64_t offset, std::uint64_t length) noexcept;
+
+  /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it; or for the bytes
+  /// that pass_by() named, of which the waiter is told with an empty guard. The caller may hold no pin (law 2).
   void wait(std::uint64_t offset, PageWaiter& waiter, std::chrono::steady_clock::time_point deadline) noexcept;
   /// BufferPool::cancel.
   bool cancel(PageWaiter& waiter) noexcept;
@@ -81,6 +87,9 @@ class PagedReader {
   AccessHint hint_ = AccessHint::point;
   Readahead readahead_;
   bool nowait_ = true;  ///< until the source says that it cannot
+  /// What wait() is to have read into the page cache alone: see pass_by(). Length 0: nothing, or it was done.
+  std::uint64_t pass_by_offset_ = ~std::uint64_t{0};
+  std::size_t pass_by_length_ = 0;
 };
 
 }  // namespace ranged

@@ -141,6 +141,9 @@ void render_pool(Exposition& out, const BufferPoolStatistics& pool) {
   out.single("ranged_transit_reads_total", "counter", "Reads passed through without becoming a page.",
              pool.transit_reads);
   out.single("ranged_transit_read_bytes_total", "counter", "Bytes of those.", pool.transit_bytes);
+  out.single("ranged_populate_reads_total", "counter", "Reads of the disk threads into the page cache alone.",
+             pool.populates);
+  out.single("ranged_populate_read_bytes_total", "counter", "Bytes of those.", pool.populate_bytes);
   out.family("ranged_prefetches_total", "counter", "Pages of readahead, by outcome.");
   out.sample(R"({result="started"})", pool.prefetches);
   out.sample(R"({result="dropped"})", pool.prefetches_dropped);

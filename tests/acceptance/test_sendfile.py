@@ -1,10 +1,12 @@
-"""Large stretches of files that nobody has touched for a while go by sendfile; the bytes are the same, and are counted."""
+"""How bytes go that are not in the pool: by sendfile, passed through, read alone from the disk. They are the same, and are counted."""
 import os
 import pathlib
+import random
 import sys
 
 import pytest
 
+from acceptance.support import age, drop_from_page_cache
 from harness.daemon import Daemon
 from harness.http import build
 
@@ -67,4 +69,49 @@ def test_pages_that_the_kernel_has_dropped():
         os.close(file)
         assert daemon.get(f"/files/{path.name}").body == contents
         assert handed_over(daemon) > size * 3 // 4
+        daemon.wait_until_unpinned()
+
+
+def test_little_that_the_disk_has_is_read_alone(tmp_path):
+    """Of a page of 64 KiB that nobody asked for before, the disk is asked for the 4 KiB that are wanted."""
+    path, page, count = tmp_path / "cold.bin", 64 << 10, 40
+    contents = random.Random(7).randbytes(count * page)
+    path.write_bytes(contents)
+    age(path)
+    with Daemon(path) as daemon:
+        drop_from_page_cache(path)
+        for number in range(0, count, 2):
+            first = number * page + 1234
+            response = daemon.get(f"/files/{path.name}", ("Range", f"bytes={first}-{first + 4095}"))
+            assert response.body == contents[first:first + 4096]
+        populated = daemon.metric("ranged_populate_reads_total")
+        assert populated > count // 4  # but for what the kernel read ahead by itself
+        assert daemon.metric("ranged_populate_read_bytes_total") == populated * 4096
+        assert daemon.metric("ranged_page_load_bytes_total") < count * page // 8
+        # Asked for again, a page is worth its frame.
+        before = daemon.metric("ranged_page_load_bytes_total")
+        for _ in range(2):
+            daemon.get(f"/files/{path.name}", ("Range", "bytes=1234-5329"))
+        assert daemon.metric("ranged_page_load_bytes_total") == before + page
+        daemon.wait_until_unpinned()
+
+
+def test_short_stretches_that_the_disk_has_are_handed_over():
+    """They are read into the page cache by a disk thread, and go from there, as if they had been in memory."""
+    # Installed long ago, and mapped by nobody: the kernel drops no mapped page.
+    path = max((entry for entry in pathlib.Path("/usr/lib").rglob("*.a") if entry.is_file() and not entry.is_symlink()),
+               key=lambda entry: entry.stat().st_size)
+    contents = path.read_bytes()
+    size, length = len(contents), 100_000
+    assert size > 4 << 20
+    with Daemon(path) as daemon:
+        drop_from_page_cache(path)
+        for first in range(0, size - length, size // 10):
+            response = daemon.get(f"/files/{path.name}", ("Range", f"bytes={first}-{first + length - 1}"))
+            assert response.body == contents[first:first + length]
+        assert daemon.metric("ranged_populate_reads_total") > 2
+        assert handed_over(daemon) > 5 * length
+        # One megabyte is the most that is waited for at once; what is longer is read ahead into the pool.
+        drop_from_page_cache(path)
+        assert daemon.get(f"/files/{path.name}", ("Range", f"bytes=77-{77 + (3 << 20)}")).body == contents[77:78 + (3 << 20)]
         daemon.wait_until_unpinned()

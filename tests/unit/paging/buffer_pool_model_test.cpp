@@ -62,7 +62,7 @@ class Model {
     FakeSource& source = *sources_[file];
     const PageId page{FileKey(source.version()), random_() % (pages + 1)};
     const AccessHint hint = random_() % 4 == 0 ? AccessHint::scan : AccessHint::point;
-    switch (random_() % 16) {
+    switch (random_() % 17) {
       case 0:
       case 1:
       case 2:
@@ -116,6 +116,15 @@ class Model {
       case 15:
         damage(file);
         break;
+      case 16: {
+        Waiting& waiting = wait_for(file, page);
+        if (!pool_->try_populate(sources_[file], page.file, page.number * page_bytes + random_() % page_bytes,
+                                 1 + random_() % (5 * page_bytes), waiting.waiter, waiting.deadline)) {
+          CHECK(waiting.waiter.calls() == 0);
+          waiting_.pop_back();
+        }
+        break;
+      }
     }
     if (!pinned_.empty() && random_() % 3 == 0) {
       std::swap(pinned_[random_() % pinned_.size()], pinned_.back());
@@ -169,11 +178,16 @@ class Model {
     }
   }
 
-  void ask(std::size_t file, const PageId& page, AccessHint hint) {
+  Waiting& wait_for(std::size_t file, const PageId& page) {
     Waiting& waiting = waiting_.emplace_back();
     waiting.file = sources_[file]->seed();
     waiting.page = page.number;
     waiting.deadline = now_ + std::chrono::seconds(1 + random_() % 10);
+    return waiting;
+  }
+
+  void ask(std::size_t file, const PageId& page, AccessHint hint) {
+    Waiting& waiting = wait_for(file, page);
     pool_->pin_or_wait(sources_[file], page, random_() % 3, hint, waiting.waiter, waiting.deadline);
   }
 

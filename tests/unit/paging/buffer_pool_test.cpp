@@ -700,6 +700,164 @@ TEST_CASE("transit reads are of the file's version when it is confirmed after th
   CHECK(BufferPool::confirm_version(*test.source) == PagingError::stale_version);
 }
 
+namespace {
+
+/// A pool with transit frames, and what a populating read needs.
+struct PopulateFixture : Fixture {
+  PopulateFixture() : Fixture(options()) {}
+  static BufferPoolOptions options() {
+    BufferPoolOptions options = small_options(16);
+    options.transit_frames = 2;
+    return options;
+  }
+  [[nodiscard]] FileKey file() const { return FileKey(source->version()); }
+  bool populate(std::uint64_t offset, std::size_t length, RecordingWaiter& waiter,
+                std::chrono::steady_clock::time_point deadline = never) {
+    return pool->try_populate(source, file(), offset, length, waiter, deadline);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a populating read reads what is asked for, in one call, and leaves nothing in the pool") {
+  PopulateFixture test;
+  RecordingWaiter waiter;
+  // Longer than a frame: the parts go through the same one.
+  REQUIRE(test.populate(5 * page_bytes + 100, 3 * page_bytes, waiter));
+  CHECK(waiter.calls() == 0);
+  test.executor.run_all();
+  CHECK(waiter.calls() == 1);
+  CHECK_FALSE(waiter.error());
+  CHECK_FALSE(waiter.guard());
+  const auto now = test.pool->statistics();
+  CHECK(test.source->reads() == 1);
+  CHECK(now.populates == 1);
+  CHECK(now.populate_bytes == 3 * page_bytes);
+  CHECK(now.resident_frames == 0);
+  CHECK(now.loads_in_flight == 0);
+  CHECK(test.source.use_count() == 1);
+  // The page was not asked for: it passes through as if nothing had been.
+  CHECK(test.pool->transit_read(*test.source, test.file(), 5 * page_bytes + 100, 50).has_value());
+}
+
+TEST_CASE("a populating read goes on after a short one, and ends where the file does") {
+  PopulateFixture test;
+  test.source->set_most(1000);
+  RecordingWaiter short_reads, beyond;
+  REQUIRE(test.populate(0, 2500, short_reads));
+  test.executor.run_all();
+  CHECK(test.pool->statistics().populate_bytes == 2500);
+  CHECK(test.source->reads() == 3);
+  REQUIRE(test.populate(100 * page_bytes, 2 * page_bytes, beyond));
+  test.executor.run_all();
+  CHECK_FALSE(beyond.error());
+  CHECK(test.pool->statistics().populate_bytes == 2500 + 1000);
+}
+
+TEST_CASE("who waits for a populating read is told of its error") {
+  PopulateFixture test;
+  test.source->fail(0, 10, io_error);
+  RecordingWaiter failed, refused;
+  REQUIRE(test.populate(0, 10, failed));
+  test.executor.run_all();
+  CHECK(failed.error() == io_error);
+  CHECK(test.pool->statistics().load_errors == 1);
+  test.executor.refuse(true);
+  REQUIRE(test.populate(page_bytes, 10, refused));
+  CHECK(refused.error() == PagingError::overloaded);
+  CHECK(test.pool->statistics().waits_refused == 1);
+  CHECK(test.pool->statistics().loads_in_flight == 0);
+}
+
+TEST_CASE("a populating read is not begun for a page that is in the pool, coming, or being populated") {
+  PopulateFixture test;
+  RecordingWaiter none, loading, populating, elsewhere;
+  test.load(1);
+  CHECK_FALSE(test.populate(page_bytes + 5, 10, none));
+  test.ask(2, loading);
+  CHECK_FALSE(test.populate(2 * page_bytes + 5, 10, none));
+  REQUIRE(test.populate(3 * page_bytes + 5, 10, populating));
+  CHECK_FALSE(test.populate(3 * page_bytes + 50, 10, none));
+  CHECK(test.populate(4 * page_bytes, 10, elsewhere));
+  CHECK(test.executor.size() == 3);
+  test.executor.run_all();
+  CHECK(none.calls() == 0);
+  CHECK(populating.calls() == 1);
+  CHECK(elsewhere.calls() == 1);
+  loading.guard().release();
+  RecordingWaiter again;
+  CHECK(test.populate(3 * page_bytes + 5, 10, again));
+  test.executor.run_all();
+  CHECK(again.calls() == 1);
+}
+
+TEST_CASE("a populating read takes nothing from who waits, and no more than there is") {
+  PopulateFixture test;
+  RecordingWaiter none;
+  CHECK_FALSE(test.populate(0, 0, none));
+  CHECK_FALSE(test.populate(0, BufferPool::max_populate_bytes + 1, none));
+  // Of the four loads, three are this disk's share.
+  std::vector<RecordingWaiter> waiters(4);
+  for (std::uint64_t i = 0; i < 3; ++i) REQUIRE(test.populate(i * page_bytes, 10, waiters[i]));
+  CHECK_FALSE(test.populate(3 * page_bytes, 10, none));
+  // Somebody is held for a load of this disk, and is served first.
+  test.ask(3, waiters[3]);
+  CHECK(test.executor.run_one());
+  CHECK_FALSE(test.populate(4 * page_bytes, 10, none));
+  test.executor.run_all();
+  CHECK(none.calls() == 0);
+  for (const RecordingWaiter& waiter : waiters) CHECK(waiter.calls() == 1);
+  waiters[3].guard().release();
+
+  Fixture without(small_options(16));
+  CHECK_FALSE(without.pool->try_populate(without.source, FileKey(without.source->version()), 0, 10, none, never));
+}
+
+TEST_CASE("a populating read that finds no transit frame reads nothing, and says so by not being there") {
+  PopulateFixture test;
+  auto first = test.pool->transit_read(*test.source, test.file(), 0, 10);
+  auto second = test.pool->transit_read(*test.source, test.file(), page_bytes, 10);
+  REQUIRE((first.has_value() && second.has_value()));
+  RecordingWaiter waiter;
+  REQUIRE(test.populate(2 * page_bytes, 10, waiter));
+  test.executor.run_all();
+  CHECK(waiter.calls() == 1);
+  CHECK_FALSE(waiter.error());
+  CHECK(test.source->reads() == 0);
+  CHECK(test.pool->statistics().populate_bytes == 0);
+}
+
+TEST_CASE("who waits for a populating read can leave, and is not kept past a deadline or the pool's end") {
+  PopulateFixture test;
+  using std::chrono::seconds;
+  const std::chrono::steady_clock::time_point now{seconds(100)};
+  RecordingWaiter cancelled, late, in_time;
+  REQUIRE(test.populate(0, 10, cancelled));
+  REQUIRE(test.populate(page_bytes, 10, late, now));
+  REQUIRE(test.populate(2 * page_bytes, 10, in_time, now + seconds(1)));
+  CHECK(test.pool->cancel(cancelled));
+  test.pool->expire_waiters(now);
+  CHECK(late.error() == PagingError::deadline);
+  CHECK(in_time.calls() == 0);
+  CHECK(test.pool->statistics().waiters == 1);
+  test.executor.run_all();
+  CHECK(cancelled.calls() == 0);
+  CHECK(late.calls() == 1);
+  CHECK_FALSE(in_time.error());
+
+  ManualExecutor executor;
+  auto pool = BufferPool::create(PopulateFixture::options(), executor).value();
+  RecordingWaiter ended;
+  REQUIRE(pool->try_populate(test.source, test.file(), 0, 10, ended, never));
+  std::thread disk([&] {
+    ended.await();
+    executor.run_all();
+  });
+  pool.reset();
+  disk.join();
+  CHECK(ended.error() == PagingError::shutting_down);
+}
+
 TEST_CASE("destruction fails who waits") {
   ManualExecutor executor;
   const auto source = std::make_shared<FakeSource>(1, 100 * page_bytes);

@@ -103,6 +103,14 @@ TEST_CASE("many threads on a small pool get right bytes, and none waits for ever
         if (!guard && random() % 2 == 0) {
           if (auto loaded = pool->try_load(source, page, t, hint)) guard = std::move(*loaded);
         }
+        if (!guard && random() % 4 == 0) {
+          RecordingWaiter waiter;
+          if (pool->try_populate(source, file, page.number * page_bytes + 9, 2 * page_bytes, waiter, never) &&
+              (random() % 8 != 0 || !pool->cancel(waiter))) {
+            waiter.await();
+            if (waiter.guard() || waiter.error()) wrong.fetch_add(1);
+          }
+        }
         if (!guard) {
           RecordingWaiter waiter;
           pool->pin_or_wait(source, page, t, hint, waiter, never);

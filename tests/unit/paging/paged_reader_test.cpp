@@ -128,6 +128,62 @@ TEST_CASE("a little of a page passes through, and the page is loaded when asked 
   CHECK(test.pool->statistics().transit_reads == 1);
 }
 
+TEST_CASE("a little of a page that is on the disk is read alone, and passes through") {
+  Fixture test;
+  test.source->set_nowait(FakeSource::Nowait::blocks);
+  const std::uint64_t offset = 10 * page_bytes + 5;
+  test.reader->begin(offset, 100);
+  CHECK(test.gather(offset, 100, 1 << 20) == 0);
+  CHECK(test.source->nowait_reads() == 1);  // of the page nothing was asked for
+  RecordingWaiter waiter;
+  test.reader->wait(offset, waiter, never);
+  test.executor.run_all();
+  CHECK(waiter.calls() == 1);
+  CHECK_FALSE(waiter.guard());
+  CHECK(test.pool->statistics().populate_bytes == 100);
+  test.source->set_nowait(FakeSource::Nowait::served);
+  CHECK(test.gather(offset, 100, 1 << 20) == 100);
+  CHECK(test.pool->statistics().transit_reads == 1);
+  CHECK(test.pool->statistics().resident_frames == 0);
+}
+
+TEST_CASE("bytes that are not in memory after they were read alone come with their page") {
+  Fixture test;
+  test.source->set_nowait(FakeSource::Nowait::blocks);
+  const std::uint64_t offset = 10 * page_bytes + 5;
+  test.reader->begin(offset, 100);
+  CHECK(test.gather(offset, 100, 1 << 20) == 0);
+  RecordingWaiter alone, page;
+  test.reader->wait(offset, alone, never);
+  test.executor.run_all();
+  CHECK_FALSE(alone.guard());
+  CHECK(test.gather(offset, 100, 1 << 20) == 0);
+  test.reader->wait(offset, page, never);
+  test.executor.run_all();
+  REQUIRE(page.guard());
+  CHECK(test.gather(offset, 100, 1 << 20, std::move(page.guard())) == 100);
+  CHECK(test.pool->statistics().populates == 1);
+}
+
+TEST_CASE("what passes by is read once, in bounds, and where its source can tell what is in memory") {
+  Fixture test;
+  CHECK_FALSE(test.reader->pass_by(0, BufferPool::max_populate_bytes + 1));
+  CHECK(test.reader->pass_by(0, BufferPool::max_populate_bytes));
+  CHECK_FALSE(test.reader->pass_by(0, 10));
+  CHECK(test.reader->pass_by(1, 10));
+  // Who waits for another offset than was named waits for its page.
+  RecordingWaiter waiter;
+  test.reader->wait(5 * page_bytes, waiter, never);
+  test.executor.run_all();
+  CHECK(waiter.guard());
+  waiter.guard().release();
+  CHECK(test.pool->statistics().populates == 0);
+  test.source->set_nowait(FakeSource::Nowait::unsupported);
+  test.reader->begin(20 * page_bytes, 100);
+  CHECK(test.gather(20 * page_bytes, 100, 1 << 20) == 0);
+  CHECK_FALSE(test.reader->pass_by(20 * page_bytes, 100));
+}
+
 TEST_CASE("what is not in memory is waited for, and readahead goes on from there") {
   Fixture test;
   test.source->set_nowait(FakeSource::Nowait::blocks);

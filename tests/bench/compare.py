@@ -5,8 +5,9 @@
     tests/bench/compare.py growth [--seconds S] [--plots DIR]                 how cost grows, as tables and as SVG plots
     tests/bench/compare.py skew [--plots DIR]                                 hit ratio under skew, beside LRU and the optimum
     tests/bench/compare.py search [--rounds N] [--seconds S]                  /search beside cat and grep; pages while four searches run
+    tests/bench/compare.py cold [--rounds N] [--seconds S]                    reads that the disk must answer, beside fio's
 
-Needs wrk, nginx, lighttpd, h2o (Debian packages) and the release build (or RANGED_BINARY). All servers run at the same time, pinned to
+Needs wrk, nginx, lighttpd, h2o, curl, fio (Debian packages) and the release build (or RANGED_BINARY). All servers run at the same time, pinned to
 the first cores, and are asked in turn from the last core, so that what else the machine does falls on all alike. Figures are
 medians of the rounds; only ratios within one run mean anything. Everything stays on 127.0.0.1.
 """
@@ -24,7 +25,6 @@ import socket
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.request
 
@@ -397,23 +397,38 @@ def take_seconds(command):
 
 @contextlib.contextmanager
 def searching(server, count):
-    """Searches without an end: each begins anew when it is over."""
-    stopping = threading.Event()
-
-    def search():
-        while not stopping.is_set():
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/search?file=hot.bin&limit=0&regex=%5Ba-f0-9%5D%7B12%7D") as answer:
-                while not stopping.is_set() and answer.readline():
-                    pass
-    threads = [threading.Thread(target=search) for _ in range(count)]
-    for thread in threads:
-        thread.start()
+    """Searches without an end, each of which begins anew when it is over: what stands behind "#" is not sent, and numbers them."""
+    address = f"http://127.0.0.1:{server.port}/search?file=hot.bin&limit=0&regex=%5Ba-f0-9%5D%7B12%7D#[1-100000]"
+    searches = [subprocess.Popen(["curl", "--silent", "--output", "/dev/null", address], stdout=subprocess.DEVNULL) for _ in range(count)]
     try:
+        time.sleep(0.2)  # all have begun
+        if any(search.poll() is not None for search in searches):
+            raise SystemExit("a search did not begin")
         yield
     finally:
-        stopping.set()
-        for thread in threads:
-            thread.join()
+        for search in searches:
+            search.terminate()
+            search.wait()
+
+
+def view_pages(server, seconds):
+    """Milliseconds of each page of 64 KiB that a viewer asks for at random, one every 4 ms."""
+    choose, length, taken = random.Random(2), 64 * KIB, []
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            first = choose.randrange(2 * GIB - length)
+            began = time.perf_counter()
+            connection.sendall(f"GET {server.path}hot.bin HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes={first}-{first + length - 1}\r\n\r\n".encode())
+            answer = connection.recv(MIB)
+            head = answer.index(b"\r\n\r\n") + 4  # it comes whole, with the first bytes or before them
+            left = head + length - len(answer)
+            while left > 0:
+                left -= len(connection.recv(MIB))
+            taken.append((time.perf_counter() - began) * 1e3)
+            time.sleep(0.004)
+    return taken
 
 
 def compare_searches(arguments, scratch, files):
@@ -439,23 +454,65 @@ def compare_searches(arguments, scratch, files):
         for name, seconds in runs.items():
             median = statistics.median(seconds)
             print(f"| {name} | {median:.3f} | {cat / median:.2f} |")
-        print("\n| pages of 64 KiB, 4 connections | requests/s | p99 ms |\n|---|---|---|")
-        script = write_script(scratch, RANDOM_RANGES % (64 * KIB, 2 * GIB, 1))
+        print("\n| pages of 64 KiB, one each 4 ms | p50 ms | p99 ms |\n|---|---|---|")
         pages = collections.defaultdict(list)
         for _ in range(arguments.rounds):
-            pages["alone"].append(load(server, "hot.bin", script, 4, arguments.seconds))
+            pages["alone"].append(view_pages(server, arguments.seconds))
             with searching(server, 4):
-                pages["while four searches run"].append(load(server, "hot.bin", script, 4, arguments.seconds))
+                pages["while four searches run"].append(view_pages(server, arguments.seconds))
         for name, runs in pages.items():
-            row = medians(runs)
-            print(f"| {name} | {row[0]:.0f} | {row[4]:.2f} |")
+            cuts = medians([statistics.quantiles(run, n=100) for run in runs])
+            print(f"| {name} | {cuts[49]:.2f} | {cuts[98]:.2f} |")
+    finally:
+        server.stop()
+
+
+def forget(path):
+    """Has the kernel drop what it keeps of the file in memory."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def ask_fio(path, length, seconds, *how):
+    """MiB/s that the disk gives for reads of that length at random, or of all in order when it is 0."""
+    forget(path)
+    pattern = ["--rw=randread", f"--bs={length}"] if length else ["--rw=read", "--bs=1m"]
+    output = subprocess.run(["fio", "--name=cold", f"--filename={path}", "--readonly", *pattern, f"--runtime={seconds}", "--time_based",
+                             "--group_reporting", "--norandommap", "--output-format=json", *how], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(output)["jobs"][0]["read"]["bw_bytes"] / MIB
+
+
+def compare_cold(arguments, scratch, files):
+    """Each run is short: what was read once is in memory, and the next who asks for it does not ask the disk."""
+    path, connections = files / "hot.bin", 16
+    make_file(path, 2 * GIB)
+    let_settle(path)
+    server = daemon(files, f"0-{os.cpu_count() - 1}", arguments.threads)
+    print("| reads | fio, 16 threads, MiB/s | fio, direct, queue of 16, MiB/s | ranged, 16 connections, MiB/s | of the better of fio's |\n|---|---|---|---|---|")
+    try:
+        for name, length in (("4 KiB", 4 * KIB), ("64 KiB", 64 * KIB), ("1 MiB", MIB), ("the whole file, one reader", 0)):
+            script = write_script(scratch, RANDOM_RANGES % (length, 2 * GIB, 1))
+            runs = []
+            for _ in range(arguments.rounds):
+                threads = connections if length else 1
+                buffered = ask_fio(path, length, arguments.seconds, "--ioengine=psync", f"--numjobs={threads}", "--thread")
+                direct = ask_fio(path, length, arguments.seconds, "--ioengine=libaio", "--direct=1", f"--iodepth={connections}")
+                forget(path)
+                if length:
+                    ours = load(server, "hot.bin", script, connections, arguments.seconds)[1]
+                else:
+                    ours = 2 * GIB / MIB / take_seconds(["curl", "--silent", f"http://127.0.0.1:{server.port}{server.path}hot.bin"])
+                runs.append((buffered, direct, ours))
+            buffered, direct, ours = medians(runs)
+            print(f"| {name} | {buffered:.0f} | {direct:.0f} | {ours:.0f} | {ours / max(buffered, direct):.2f} |", flush=True)
     finally:
         server.stop()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["servers", "growth", "skew", "search"])
+    parser.add_argument("what", choices=["servers", "growth", "skew", "search", "cold"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of each server")
@@ -466,7 +523,7 @@ def main():
     files = pathlib.Path(os.environ.get("RANGED_BENCH_FILES", tempfile.gettempdir() + "/ranged-bench-files"))
     files.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        {"servers": compare_servers, "growth": growth, "skew": skew, "search": compare_searches}[arguments.what](arguments, pathlib.Path(scratch), files)
+        {"servers": compare_servers, "growth": growth, "skew": skew, "search": compare_searches, "cold": compare_cold}[arguments.what](arguments, pathlib.Path(scratch), files)
 
 
 main()

@@ -181,6 +181,7 @@ struct BufferPool::State {
   /// The transit lock (rule 1): guards what follows. Taken alone.
   mutable std::mutex transit_mutex;
   Frame* free_transit = nullptr;
+  std::size_t free_transit_count = 0;
   GhostQueue transit_ghost;  ///< pages that were passed through lately
   std::uint64_t transit_reads = 0, transit_bytes = 0;
 
@@ -596,7 +597,7 @@ struct BufferPool::State {
     }
     std::uint64_t read_bytes = 0;
     error_code error;
-    if (Frame* const scratch = take_transit()) {
+    if (Frame* const scratch = take_scratch()) {
       error = populate(load, *scratch, read_bytes);
       give_back_transit(*scratch);
     }
@@ -656,13 +657,20 @@ struct BufferPool::State {
     return {};
   }
 
-  /// A free transit frame, or null.
-  Frame* take_transit() noexcept {
+  /// A transit frame to read through, or null: half of them stay with those who pass bytes through, whatever disk
+  /// hangs.
+  Frame* take_scratch() noexcept {
     const std::scoped_lock lock(transit_mutex);
+    return free_transit_count > transit_count / 2 ? pop_transit() : nullptr;
+  }
+
+  /// Under the transit lock: a free transit frame, or null.
+  Frame* pop_transit() noexcept {
     Frame* const frame = free_transit;
     if (frame == nullptr) return nullptr;
     free_transit = frame->free_next;
     frame->free_next = nullptr;
+    --free_transit_count;
     return frame;
   }
 
@@ -670,6 +678,7 @@ struct BufferPool::State {
     const std::scoped_lock lock(transit_mutex);
     frame.free_next = free_transit;
     free_transit = &frame;
+    ++free_transit_count;
   }
 
   /// Reads the load's pages whole. A page that cannot be read fails alone; a file that is no longer its version fails
@@ -763,8 +772,7 @@ boost::system::result<std::unique_ptr<BufferPool>> BufferPool::create(const Buff
         state->push_free(frame);
       } else {
         frame.state = FrameState::transit;
-        frame.free_next = state->free_transit;
-        state->free_transit = &frame;
+        state->give_back_transit(frame);
       }
     }
     for (std::size_t i = options.max_loads; i-- > 0;) {
@@ -895,10 +903,8 @@ boost::system::result<PageGuard> BufferPool::transit_read(ByteSource& source, co
   Frame* frame = nullptr;
   {
     const std::scoped_lock lock(state.transit_mutex);
-    frame = state.free_transit;
-    if (frame == nullptr || state.transit_ghost.take(hash)) return PagingError::would_block;
-    state.free_transit = frame->free_next;
-    frame->free_next = nullptr;
+    if (state.free_transit == nullptr || state.transit_ghost.take(hash)) return PagingError::would_block;
+    frame = state.pop_transit();
   }
   const error_code error = state.read_now(source, offset, frame->data, length);
   if (error) {

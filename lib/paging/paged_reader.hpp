@@ -63,7 +63,8 @@ class PagedReader {
   /// Says that the `length` bytes at `offset`, which are not in memory, will be passed by the pool once they are:
   /// wait(offset) then has just these read, into the page cache (BufferPool::try_populate), where that can be done.
   /// gather() says so itself of what it would have passed through. False when it is of no use: more than that takes at
-  /// once, a source that cannot tell what is in memory, or an offset for which it was done just before.
+  /// once, or a source that cannot tell what is in memory, or does not keep it there: after it was in vain for an
+  /// offset, this stream comes with its pages again.
   bool pass_by(std::uint64_t offset, std::uint64_t length) noexcept;
 
   /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it; or for the bytes
@@ -90,6 +91,7 @@ class PagedReader {
   /// What wait() is to have read into the page cache alone: see pass_by(). Length 0: nothing, or it was done.
   std::uint64_t pass_by_offset_ = ~std::uint64_t{0};
   std::size_t pass_by_length_ = 0;
+  bool pass_by_helps_ = true;  ///< until it was in vain
 };
 
 }  // namespace ranged

@@ -169,7 +169,6 @@ TEST_CASE("what passes by is read once, in bounds, and where its source can tell
   Fixture test;
   CHECK_FALSE(test.reader->pass_by(0, BufferPool::max_populate_bytes + 1));
   CHECK(test.reader->pass_by(0, BufferPool::max_populate_bytes));
-  CHECK_FALSE(test.reader->pass_by(0, 10));
   CHECK(test.reader->pass_by(1, 10));
   // Who waits for another offset than was named waits for its page.
   RecordingWaiter waiter;
@@ -178,6 +177,11 @@ TEST_CASE("what passes by is read once, in bounds, and where its source can tell
   CHECK(waiter.guard());
   waiter.guard().release();
   CHECK(test.pool->statistics().populates == 0);
+  // In vain once, in vain always: of this file, to this stream.
+  CHECK_FALSE(test.reader->pass_by(1, 10));
+  CHECK_FALSE(test.reader->pass_by(2, 10));
+  test.reader.emplace(*test.pool, test.source, FileKey(test.source->version()), 2);
+  CHECK(test.reader->pass_by(2, 10));
   test.source->set_nowait(FakeSource::Nowait::unsupported);
   test.reader->begin(20 * page_bytes, 100);
   CHECK(test.gather(20 * page_bytes, 100, 1 << 20) == 0);

@@ -1,4 +1,5 @@
 """Tests of the scripts themselves:  pytest tests/tools/check_tools.py"""
+import json
 import os
 import pathlib
 import re
@@ -283,3 +284,177 @@ def test_run_ends_when_setup_fails(tmp_path):
     done = run(tmp_path, "-k", "spelling")
     assert done.returncode == 1
     assert "passed" not in done.stdout
+
+
+# tests/tools/tidy.py and its plug-in
+
+# The plug-in takes eight seconds to compile on a core that is left alone, and whichever of these tests comes first waits for it.
+compiles = pytest.mark.bound(300)
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory):
+    """Where the trees of these tests keep the plug-in, so that it is compiled once for all of them."""
+    return tmp_path_factory.mktemp("tidy-plugin")
+
+
+class Linted:
+    """A tree of tidy.py and its plug-in, a source, an own header and a system header; all of them clean."""
+
+    def __init__(self, directory, plugins):
+        self.root = directory
+        self.build = directory / "build"
+        self.source = directory / "lib/source.cpp"
+        self.plugin_source = directory / "tests/tools/clang_tidy/own_code_only.cpp"
+        for name in ["tests/tools/tidy.py", "tests/tools/clang_tidy/own_code_only.cpp", ".clang-tidy"]:
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, directory / name)
+        self.build.mkdir()
+        (self.build / "tidy-plugin").symlink_to(plugins)
+        self.write("lib/source.cpp", "")
+        self.write("lib/own.hpp", "")
+        self.write("system/system.hpp", "")
+        command = f"clang++-19 -std=c++20 -Wall -isystem {directory}/system -I{directory} -o source.o -c {self.source}"
+        (self.build / "compile_commands.json").write_text(
+            json.dumps([{"directory": str(self.build), "file": str(self.source), "command": command}]))
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".hpp"):
+            text = "#pragma once\n" + text
+        else:
+            text = '#include <system.hpp>\n\n#include "lib/own.hpp"\n' + text
+        path.write_text(text)
+
+    def tidy(self):
+        return subprocess.run([sys.executable, self.root / "tests/tools/tidy.py", self.build, "lib"], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, text=True)
+
+    def findings(self):
+        """Where tidy.py says that there is something, and which check says so: {(file, check)}"""
+        done = self.tidy()
+        found = {(os.path.basename(file), check) for file, check in
+                 re.findall(r"^(\S+?):\d+:\d+: error: .* \[([\w.-]+)(?:,-warnings-as-errors)?\]$", done.stdout, re.M)}
+        assert done.returncode == (1 if found else 0), done.stdout
+        assert done.stdout.endswith(f"clang-tidy: {0 if found else 1} of 1 sources are clean\n"), done.stdout
+        return found
+
+
+@pytest.fixture
+def linted(tmp_path, plugins):
+    return Linted(tmp_path, plugins)
+
+
+# For modernize-use-nullptr, one name in each file
+NULL = "inline int* {} = 0;\n"
+USE_NULLPTR = "modernize-use-nullptr"
+
+
+@compiles
+def test_tidy_finds_what_is_in_a_source(linted):
+    assert linted.findings() == set()
+    linted.write("lib/source.cpp", NULL.format("in_source"))
+    assert linted.findings() == {("source.cpp", USE_NULLPTR)}
+
+
+@compiles
+def test_tidy_finds_what_is_in_an_own_header(linted):
+    linted.write("lib/own.hpp", NULL.format("in_header"))
+    assert linted.findings() == {("own.hpp", USE_NULLPTR)}
+
+
+@compiles
+def test_tidy_finds_what_own_code_puts_into_a_namespace_of_the_system_s(linted):
+    linted.write("system/system.hpp", "namespace system { template <typename T> struct Hash {}; }\n")
+    linted.write("lib/own.hpp", "struct Own {};\ntemplate <> struct system::Hash<Own> { int* none = 0; };\n")
+    linted.write("lib/source.cpp", "namespace system {\n" + NULL.format("in_source") + "}\n")
+    assert linted.findings() == {("own.hpp", USE_NULLPTR), ("source.cpp", USE_NULLPTR)}
+
+
+@compiles
+def test_tidy_finds_what_a_macro_of_the_system_s_makes_of_own_code(linted):
+    linted.write("system/system.hpp", "#define FUNCTION(name) inline int* name()\n")
+    linted.write("lib/source.cpp", "FUNCTION(own) { return 0; }\n")
+    assert linted.findings() == {("source.cpp", USE_NULLPTR)}
+
+
+@compiles
+def test_tidy_does_not_find_what_is_in_a_system_header_alone(linted):
+    linted.write("system/system.hpp", NULL.format("in_system"))
+    assert linted.findings() == set()
+
+
+@compiles
+def test_the_checks_do_not_look_at_system_headers(linted):
+    # Asked to show what is in system headers, clang-tidy shows it; with the plug-in the check has not been there.
+    with (linted.root / ".clang-tidy").open("a") as config:
+        config.write("SystemHeaders: true\n")
+    text = (linted.root / ".clang-tidy").read_text()
+    (linted.root / ".clang-tidy").write_text(re.sub(r"^HeaderFilterRegex: .*$", "HeaderFilterRegex: '.*'", text, flags=re.M))
+    linted.write("system/system.hpp", NULL.format("in_system"))
+    linted.write("lib/own.hpp", NULL.format("in_header"))
+    bare = subprocess.run(["clang-tidy-19", "-p", linted.build, "--quiet", linted.source], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=False, text=True, cwd=linted.root).stdout
+    assert re.search(rf"system\.hpp:.*{USE_NULLPTR}", bare)
+    assert linted.findings() == {("own.hpp", USE_NULLPTR)}
+
+
+@compiles
+def test_the_static_analyzer_sees_into_functions_of_system_headers(linted):
+    linted.write("system/system.hpp", "inline int nothing() { return 0; }\n")
+    linted.write("lib/source.cpp", "int quotient() { return 1 / nothing(); }\n")
+    assert linted.findings() == {("source.cpp", "clang-analyzer-core.DivideZero")}
+
+
+@compiles
+def test_tidy_finds_what_does_not_compile(linted):
+    linted.write("lib/source.cpp", "int function() { return missing; }\n")
+    assert linted.findings() == {("source.cpp", "clang-diagnostic-error")}
+
+
+@compiles
+def test_tidy_builds_the_plugin_once_and_anew_when_it_has_changed(linted, plugins, tmp_path_factory):
+    def built():
+        assert linted.findings() == set()
+        return {path: path.stat().st_mtime_ns for path in (linted.build / "tidy-plugin").iterdir()}
+
+    built()
+    (linted.build / "tidy-plugin").unlink()
+    (linted.build / "tidy-plugin").symlink_to(shutil.copytree(plugins, tmp_path_factory.mktemp("changed") / "tidy-plugin"))
+    first = built()
+    assert len(first) == 1
+    with linted.plugin_source.open("a") as source:
+        source.write("// another one\n")
+    second = built()
+    assert len(second) == 2 and first.items() <= second.items()
+    # What passed with the one has not passed with the other.
+    assert len(list((linted.build / "tidy-passed").iterdir())) == 2
+
+
+@compiles
+@pytest.mark.parametrize("text, why", [("#include <clang-tidy/NoSuchHeader.h>\n", "'clang-tidy/NoSuchHeader.h' file not found"),
+                                       ("int unused(int argument) { return 0; }\n", "unused parameter 'argument'"),
+                                       ("extern int nowhere;\nint* needed = &nowhere;\n", "undefined symbol: nowhere"),
+                                       ("// no check in it\n", "No checks enabled.")])
+def test_without_its_plugin_tidy_fails(linted, text, why):
+    linted.plugin_source.write_text(text)
+    done = linted.tidy()
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "clang-tidy: no source was checked, for lack of the plug-in from tests/tools/clang_tidy/own_code_only.cpp: "), done.stdout
+    assert why in done.stdout
+    assert "are clean" not in done.stdout
+
+
+@compiles
+def test_tidy_fails_where_nothing_can_build_its_plugin(linted):
+    # A PATH with the linter on it and no llvm-config.
+    programs = linted.root / "bin"
+    programs.mkdir()
+    (programs / "clang-tidy-19").symlink_to(shutil.which("clang-tidy-19"))
+    done = subprocess.run([sys.executable, linted.root / "tests/tools/tidy.py", linted.build, "lib"], env={"PATH": str(programs)},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True)
+    assert done.returncode == 1
+    assert "no source was checked" in done.stdout
+    assert "llvm-config-19" in done.stdout

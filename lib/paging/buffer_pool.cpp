@@ -108,8 +108,9 @@ struct BufferPool::State {
 
     // Of a populating read, which has no frames.
     std::size_t populate_bytes = 0;  ///< 0: it loads pages
-    std::uint64_t hash = 0;          ///< of the page that it begins in
-    WaiterQueue waiters;             ///< the one who waits for it, until told or cancelled
+    FileKey file;
+    std::uint64_t hash = 0;  ///< of the page that it begins in
+    WaiterQueue waiters;     ///< who waits for it, or for a part of it
     Load* populating_next = nullptr;
 
     void run() noexcept override { populate_bytes != 0 ? state->run_populate(*this) : state->run(*this); }
@@ -397,6 +398,12 @@ struct BufferPool::State {
     ++counts.waits_held;
   }
 
+  void wait_for_populate(PageWaiter& waiter, Load& load, std::chrono::steady_clock::time_point deadline) noexcept {
+    ++waiter_count;
+    waiter.deadline_ = deadline;
+    load.waiters.push_back(waiter);
+  }
+
   void dequeue(PageWaiter& waiter) noexcept {
     waiter.queue_->erase(waiter);
     index.erase(waiter);
@@ -524,7 +531,9 @@ struct BufferPool::State {
     if (load.populate_bytes != 0) {
       {
         const std::scoped_lock lock(mutex);
-        if (!load.waiters.empty()) ++counts.waits_refused;
+        for (PageWaiter* waiter = load.waiters.front; waiter != nullptr; waiter = WaiterQueue::next(*waiter)) {
+          ++counts.waits_refused;
+        }
       }
       return end_populate(load, PagingError::overloaded);
     }
@@ -989,13 +998,18 @@ bool BufferPool::try_populate(const std::shared_ptr<ByteSource>& source, const F
   State::Load* load = nullptr;
   {
     const std::scoped_lock lock(state.mutex);
-    if (state.shutting_down || state.free_loads == nullptr || state.next_to_serve() != nullptr ||
-        state.waiter_count >= state.options.max_waiters || !state.may_load_from(source->version().device)) {
-      return false;
+    if (state.shutting_down || state.waiter_count >= state.options.max_waiters) return false;
+    for (State::Load* other = state.populating; other != nullptr; other = other->populating_next) {
+      if (other->hash != hash || !(other->file == file)) continue;
+      // Who asks for another part of a page that is being populated begins its load.
+      if (offset < other->offset || offset + length > other->offset + other->populate_bytes) return false;
+      ++state.counts.joined;
+      state.wait_for_populate(waiter, *other, deadline);
+      return true;
     }
-    // Whoever asks for a page that is being populated begins its load, which the others then share.
-    for (const State::Load* other = state.populating; other != nullptr; other = other->populating_next) {
-      if (other->hash == hash) return false;
+    if (state.free_loads == nullptr || state.next_to_serve() != nullptr ||
+        !state.may_load_from(source->version().device)) {
+      return false;
     }
     {
       const std::scoped_lock shard_lock(state.table.shard(hash).mutex);
@@ -1003,12 +1017,11 @@ bool BufferPool::try_populate(const std::shared_ptr<ByteSource>& source, const F
     }
     load = state.acquire_load(source, offset, false);
     load->populate_bytes = length;
+    load->file = file;
     load->hash = hash;
     load->populating_next = state.populating;
     state.populating = load;
-    ++state.waiter_count;
-    waiter.deadline_ = deadline;
-    load->waiters.push_back(waiter);
+    state.wait_for_populate(waiter, *load, deadline);
   }
   state.submit(*load);
   return true;

@@ -144,10 +144,11 @@ class BufferPool {
   static constexpr std::size_t max_populate_bytes = std::size_t{1} << 20;
   /// Has `length` (1 to max_populate_bytes) bytes at `offset` read into the kernel's page cache by a disk thread, and
   /// kept nowhere else, for who will pass them through without waiting: less is read than with the whole page, and no
-  /// page is evicted. True: `waiter` is told as by pin_or_wait(), with an empty guard when they are there (or were, or
-  /// no transit frame was free to read them through). False, and nothing is begun: the page at `offset` is in the pool,
-  /// being loaded or being populated, somebody waits for a frame or a load, or none is to be had; call pin_or_wait()
-  /// then. The caller may hold no pin (law 2).
+  /// page is evicted. All who ask for bytes that are being populated share that read. True: `waiter` is told as by
+  /// pin_or_wait(), with an empty guard when the bytes are there (or were, or half of the transit frames was in use,
+  /// and there was none to read them through). False, and nothing is begun: the page at `offset` is in the pool or
+  /// being loaded, other bytes of it are being populated, somebody waits for a frame or a load, or none is to be had;
+  /// call pin_or_wait() then. The caller may hold no pin (law 2).
   [[nodiscard]] bool try_populate(const std::shared_ptr<ByteSource>& source, const FileKey& file, std::uint64_t offset,
                                   std::size_t length, PageWaiter& waiter,
                                   std::chrono::steady_clock::time_point deadline) noexcept;

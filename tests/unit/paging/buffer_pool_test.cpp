@@ -791,6 +791,29 @@ TEST_CASE("a populating read is not begun for a page that is in the pool, coming
   CHECK(again.calls() == 1);
 }
 
+TEST_CASE("all who ask for bytes that are being populated share the read") {
+  PopulateFixture test;
+  std::vector<RecordingWaiter> waiters(10);
+  const std::uint64_t offset = 3 * page_bytes + 5;
+  for (std::size_t i = 0; i < waiters.size(); ++i) REQUIRE(test.populate(offset + i, 100 - 2 * i, waiters[i]));
+  CHECK(test.executor.size() == 1);
+  CHECK(test.pool->statistics().joined == 9);
+  CHECK(test.pool->statistics().waiters == 10);
+  CHECK(test.pool->cancel(waiters[4]));
+  RecordingWaiter none;
+  CHECK_FALSE(test.populate(offset - 1, 100, none));
+  CHECK_FALSE(test.populate(offset, 101, none));
+  // Of another version of the file it is another page.
+  const FileKey later(test.source->version(), ranged::next_file_instance());
+  RecordingWaiter of_another;
+  CHECK(test.pool->try_populate(test.source, later, offset, 100, of_another, never));
+  test.executor.run_all();
+  CHECK(test.source->reads() == 2);
+  for (std::size_t i = 0; i < waiters.size(); ++i) CHECK(waiters[i].calls() == (i == 4 ? 0 : 1));
+  CHECK(none.calls() == 0);
+  CHECK(of_another.calls() == 1);
+}
+
 TEST_CASE("a populating read takes nothing from who waits, and no more than there is") {
   PopulateFixture test;
   RecordingWaiter none;

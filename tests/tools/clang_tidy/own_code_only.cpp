@@ -1,7 +1,7 @@
 // A plug-in for clang-tidy 19: limits what its checks look at to this project's own code.
 //
 // clang-tidy matches every check against every declaration of a translation unit and drops afterwards what it found in
-// system headers; with Boost, Asio and the standard library in a source that is most of the work. clang-tidy 22 leaves
+// system headers; with Boost, Asio and the standard library in a source that is most of that work. clang-tidy 22 leaves
 // them out by itself, and this file can go then.
 #include <clang-tidy/ClangTidyCheck.h>
 #include <clang-tidy/ClangTidyModule.h>

@@ -18,19 +18,10 @@ import { violations } from './axe';
 import { contents, landmarks, overwrite, pageSize, SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
-import { inkedRows } from './map';
+import { inkedRows, mapped } from './map';
 
 const tebibyte = 2 ** 40;
 const island = 3 * pageSize;
-
-/** The map has been read to its end: what the panel says of it, which is left open. */
-async function mapped(page: Page): Promise<string> {
-  await page.getByRole('tab', { name: 'Map' }).click();
-  const status = page.getByRole('tabpanel').getByRole('status');
-  await expect(status).toContainText(/was counted|was looked at|no map/);
-  await expect(status).not.toContainText('…');
-  return (await status.textContent())!.trim();
-}
 
 /** A terabyte of nothing with three islands. */
 function sparseTebibyte(path: string): { at: number; bytes: Buffer }[] {

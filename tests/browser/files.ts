@@ -26,6 +26,11 @@ export class SparseFile {
   readonly size: number;
   readonly #islands: [number, number][];
 
+  /** Where there is data, as [from, to) in order; all else is hole. */
+  get islands(): readonly (readonly [number, number])[] {
+    return this.#islands;
+  }
+
   constructor(path: string, wantedSize = 2 ** 44) {
     mkdirSync(dirname(path), { recursive: true });
     const file = openSync(path, 'w');

@@ -10,6 +10,8 @@ export interface ShownRow {
   readonly bytes: number[];
   readonly text: string;
   readonly note: string;
+  /** What the row says of the hole that it stands for; such a row has no bytes of its own. */
+  readonly fold: string;
 }
 
 export class Grid {
@@ -32,7 +34,9 @@ export class Grid {
     return this.view.evaluate((view) => {
       const root = view.shadowRoot!;
       const body = root.querySelector('.body')!.getBoundingClientRect();
-      const inFile = (cell: Element): boolean => !cell.classList.contains('outside');
+      // What is hidden in the row of a fold is of the row that it was before.
+      const inFile = (cell: Element): boolean =>
+        !cell.classList.contains('outside') && cell.closest('.folded') === null;
       return [...root.querySelectorAll<HTMLElement>('.row')]
         .filter((row) => {
           const box = row.getBoundingClientRect();
@@ -48,6 +52,7 @@ export class Grid {
             .map((cell) => cell.textContent)
             .join(''),
           note: row.querySelector<HTMLElement>('.note')!.hidden ? '' : row.querySelector('.note span')!.textContent,
+          fold: row.matches('.folded') ? row.querySelector('.fold')!.textContent : '',
         }));
     });
   }

@@ -18,19 +18,10 @@ import { violations } from './axe';
 import { contents, landmarks, overwrite, pageSize, SparseFile, writeFile } from './files';
 import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
-import { inkedRows } from './map';
+import { inkedRows, mapped } from './map';
 
 const tebibyte = 2 ** 40;
 const island = 3 * pageSize;
-
-/** The map has been read to its end: what the panel says of it, which is left open. */
-async function mapped(page: Page): Promise<string> {
-  await page.getByRole('tab', { name: 'Map' }).click();
-  const status = page.getByRole('tabpanel').getByRole('status');
-  await expect(status).toContainText(/was counted|was looked at|no map/);
-  await expect(status).not.toContainText('…');
-  return (await status.textContent())!.trim();
-}
 
 /** A terabyte of nothing with three islands. */
 function sparseTebibyte(path: string): { at: number; bytes: Buffer }[] {
@@ -289,20 +280,62 @@ test.describe('digests', () => {
     await expect(panel.getByRole('button', { name: 'Compute' })).toBeVisible();
   });
 
-  test('a busy server says so in the panel', async ({ folder, page, expectedErrors }) => {
-    expectedErrors.push(networkErrors);
-    writeFile(join(folder, 'file'), 100);
-    await page.route(/\/digest\?/, (route) =>
-      route.fulfill({ status: 429, headers: { 'Retry-After': '1' }, body: '' }),
-    );
-    const grid = new Grid(page);
-    await grid.open('file');
-    await page.getByRole('tab', { name: 'Digest' }).click();
-    await page.getByRole('button', { name: 'Compute' }).click();
-    await expect(page.getByRole('tabpanel').getByRole('status')).toHaveText('The server answered 429');
-    await page.unrouteAll();
-    await page.getByRole('button', { name: 'Compute' }).click();
-    await expect(page.locator('[data-digest]')).toHaveText(createHash('sha256').update(contents(0, 100)).digest('hex'));
+  test.describe('of a server that is busy', () => {
+    /** Refuses digests, and asks to come back after some seconds, until `let`. Gives when each was asked for. */
+    async function busy(page: Page, seconds: number): Promise<{ asked: number[]; let: () => void }> {
+      const state = { asked: [] as number[], let: (): void => undefined };
+      let refusing = true;
+      state.let = () => (refusing = false);
+      await page.route(/\/digest\?/, async (route) => {
+        state.asked.push(performance.now());
+        if (refusing) await route.fulfill({ status: 429, headers: { 'Retry-After': String(seconds) }, body: '' });
+        else await route.continue();
+      });
+      return state;
+    }
+
+    test('is waited for as long as it asks for, and goes on', async ({ folder, page, expectedErrors }) => {
+      expectedErrors.push(networkErrors);
+      writeFile(join(folder, 'file'), 100);
+      const { asked, let: permit } = await busy(page, 2);
+      const grid = new Grid(page);
+      await grid.open('file');
+      await page.getByRole('tab', { name: 'Digest' }).click();
+      const panel = page.getByRole('tabpanel', { name: 'Digest' });
+      await panel.getByRole('button', { name: 'Compute' }).click();
+      await expect(panel.getByRole('status')).toHaveText('The server answered 429.');
+      await expect(panel).toContainText(/Trying again in [12] s\./);
+      expect(await violations(page)).toEqual([]);
+      permit();
+      await expect(panel.locator('[data-digest]')).toHaveText(
+        createHash('sha256').update(contents(0, 100)).digest('hex'),
+      );
+      await expect(panel).not.toContainText('Trying again');
+      expect(asked.length).toBeGreaterThanOrEqual(2);
+      // Timers and clocks of two processes: not to the millisecond.
+      for (let at = 1; at < asked.length; ++at) expect(asked[at]! - asked[at - 1]!).toBeGreaterThan(1900);
+    });
+
+    test('need not be waited for', async ({ folder, page, expectedErrors }) => {
+      expectedErrors.push(networkErrors);
+      writeFile(join(folder, 'file'), 100);
+      const { asked, let: permit } = await busy(page, 3000);
+      const grid = new Grid(page);
+      await grid.open('file');
+      await page.getByRole('tab', { name: 'Digest' }).click();
+      const panel = page.getByRole('tabpanel', { name: 'Digest' });
+      await panel.getByRole('button', { name: 'Compute' }).click();
+      await expect(panel).toContainText(/Trying again in \d+ s\./);
+      await panel.getByRole('button', { name: 'Stop' }).click();
+      await expect(panel.getByRole('status')).toHaveText('Stopped');
+      await expect(panel).not.toContainText('Trying again');
+      expect(asked.length).toBe(1);
+      permit();
+      await panel.getByRole('button', { name: 'Compute' }).click();
+      await expect(panel.locator('[data-digest]')).toHaveText(
+        createHash('sha256').update(contents(0, 100)).digest('hex'),
+      );
+    });
   });
 });
 

@@ -22,6 +22,11 @@ async function hold(page: Page, name: string): Promise<{ asked: Promise<unknown>
   return { asked: page.waitForRequest(pattern), release };
 }
 
+async function bookmark(page: Page): Promise<void> {
+  await page.keyboard.press('m');
+  await page.keyboard.type('a place\n');
+}
+
 test.describe('a part that cannot be fetched says so, and the page can be loaded again', () => {
   const parts: readonly (readonly [string, string, (page: Page) => Promise<void>])[] = [
     ['the map', 'map', () => Promise.resolve()],
@@ -31,6 +36,8 @@ test.describe('a part that cannot be fetched says so, and the page can be loaded
     ['the legend', 'MapPanel', (page) => page.getByRole('tab', { name: 'Map' }).click()],
     ['the copying', 'CopyMenu', (page) => page.keyboard.press('c')],
     ['the copying at once', 'CopyMenu', (page) => page.keyboard.press('Control+c')],
+    ['the folding', 'folding', (page) => page.keyboard.press('h')],
+    ['the bookmarks', 'BookmarkList', bookmark],
     ['what reads offsets', 'expression', (page) => page.keyboard.press('g')],
     ['the search', 'SearchPanel', (page) => page.keyboard.press('/')],
   ];
@@ -150,6 +157,42 @@ test.describe('what is pressed while a part is on its way is kept for it', () =>
     await expect(grid.element).toBeFocused();
     expect(await grid.get('cursor')).toBe(2 ** 40 + 0x10);
     await grid.expectBytesOf(file);
+  });
+
+  test('a place to go to, in a hole that is about to be folded', async ({ folder, page }) => {
+    const file = new SparseFile(join(folder, 'disk.img'));
+    const folding = await hold(page, 'folding');
+    const grid = new Grid(page);
+    await grid.open('disk.img', '#offset=0x2fff0&top=0x2ff60');
+    await expect(grid.view.locator('.row.hollow').first()).toBeVisible();
+    await page.keyboard.press('h');
+    await folding.asked;
+    await expect(page.getByRole('checkbox', { name: 'Fold holes' })).toBeChecked();
+    await grid.goto('2^33');
+    folding.release();
+    // That hole is shown, the others are folded.
+    await expect(grid.view.locator('.band').getByRole('button', { name: 'Fold', exact: true })).toBeVisible();
+    expect(await grid.get('cursor')).toBe(2 ** 33);
+    await grid.expectBytesOf(file);
+    await grid.goto('0x2fff0');
+    await expect(grid.view.locator('.row.folded')).toHaveCount(1);
+  });
+
+  test('h and h again, which leaves it as it was', async ({ folder, page }) => {
+    new SparseFile(join(folder, 'disk.img'));
+    const folding = await hold(page, 'folding');
+    const grid = new Grid(page);
+    await grid.open('disk.img', '#offset=0x2fff0&top=0x2ff60');
+    await expect(grid.view.locator('.row.hollow').first()).toBeVisible();
+    await page.keyboard.press('h');
+    await folding.asked;
+    await page.keyboard.press('h');
+    const fetched = page.waitForResponse(/folding-.*\.js/);
+    folding.release();
+    await (await fetched).finished();
+    await grid.frame();
+    await expect(grid.view.locator('.row.folded')).toHaveCount(0);
+    await expect(page.getByRole('checkbox', { name: 'Fold holes' })).not.toBeChecked();
   });
 
   test('the way to the next data', async ({ folder, page }) => {

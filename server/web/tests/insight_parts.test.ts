@@ -53,6 +53,7 @@ describe('a source that knows holes', () => {
     const hole = { offset: 100, length: 10 * pageSize };
     source.holes = {
       holeAt: (offset) => (offset >= 100 && offset < 100 + hole.length ? hole : undefined),
+      holes: () => [hole],
     };
     source.want([0, 1, 9, 10]);
     // The first and the last page are hole in part.

@@ -13,11 +13,14 @@ describe('the address of a view', () => {
       encoding: 'utf-8',
       order: 'big',
       search: 'regex,i:a/b?c&d#e+f g%',
+      holes: 'folded',
+      unfolded: [0, 2 ** 40],
     };
     expect(formatViewLink(link)).toBe(
       '#offset=0x10000000000&top=0xffffffff60&select=0x10000000000+64&columns=32&group=8&encoding=utf-8&order=big' +
-        '&search=regex,i:a/b?c%26d%23e%2Bf%20g%25',
+        '&holes=folded&unfolded=0x0,0x10000000000&search=regex,i:a/b?c%26d%23e%2Bf%20g%25',
     );
+    expect(formatViewLink({ holes: 'folded', unfolded: [] })).toBe('#holes=folded&unfolded=none');
     expect(formatViewLink({})).toBe('');
   });
 
@@ -36,6 +39,8 @@ describe('the address of a view', () => {
         encoding: fc.constantFrom('ascii', 'utf-8', 'latin-1', 'ebcdic' as const),
         order: fc.constantFrom('little', 'big'),
         search: fc.string({ minLength: 1, unit: 'grapheme' }),
+        holes: fc.constant('folded'),
+        unfolded: fc.array(offset, { maxLength: 64 }),
       },
       { requiredKeys: [] },
     ) as fc.Arbitrary<ViewLink>;
@@ -56,6 +61,8 @@ describe('the address of a view', () => {
     expect(parseViewLink('#select=0x10%2B4')).toEqual({ select: { offset: 16, length: 4 } });
     expect(parseViewLink('#offset=4096')).toEqual({ offset: 4096 });
     expect(parseViewLink('#search=')).toEqual({});
+    expect(parseViewLink('#holes=shown&unfolded=0x10,here,20')).toEqual({ unfolded: [16, 20] });
+    expect(parseViewLink(`#unfolded=${'1,'.repeat(1000)}`).unfolded).toHaveLength(64);
     expect(parseViewLink(`#search=${'x'.repeat(5000)}`)).toEqual({});
     expect(parseViewLink('')).toEqual({});
   });

@@ -5,7 +5,7 @@ import { binOf, ByteMap, mostBins } from '../core/byte_map';
 import { askNextData, askPreviousData, ExtentMap, readExtents } from '../core/extents';
 import { formatHex, formatSize } from '../core/format';
 import type { PageSource } from '../core/page_source';
-import { numberOf, scan } from '../core/scan';
+import { numberOf, pause, scan } from '../core/scan';
 import { type FileState, FileWatch, type WatchEvent } from '../core/watch';
 import type { Viewer } from './viewer.svelte';
 
@@ -22,17 +22,6 @@ const drawPause = 100;
 const reopenPause = 250;
 
 export type MapState = 'none' | 'sampling' | 'refining' | 'ready' | 'unavailable';
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    const stop = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
-}
 
 export interface Picture {
   readonly map: ByteMap | undefined;

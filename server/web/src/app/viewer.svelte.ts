@@ -12,6 +12,7 @@ import { formatViewLink, groupSizes, type GroupSize, parseViewLink, type Span, t
 import type { HexView } from '../hex_view/hex_view';
 import type { Insight } from './insight.svelte';
 import { navigation } from './navigation.svelte';
+import { Part } from './part.svelte';
 import { readSetting, storage, writeSetting } from './settings';
 
 /** Milliseconds between questions whether the file is unchanged. The daemon itself answers at most a second late. */
@@ -47,10 +48,17 @@ export class Viewer {
   encoding = $state<TextEncoding>('ascii');
   order = $state<ByteOrder>(readSetting('order') === 'big' ? 'big' : 'little');
 
+  /** Long holes are shown as a row each. */
+  folded = $state(false);
+  /** What folds them, which comes when it is first wanted. */
+  readonly folding = new Part(() => import('../hex_view/folding'));
+  /** Grows whenever other rows are shown of the file than before. */
+  #layout = $state(0);
+
   /** What is searched for, as the address tells it. */
   search = $state<string | undefined>();
   /** The bytes in view. */
-  view = $state.raw<Span>({ offset: 0, length: 0 });
+  view = $state.raw<readonly Span[]>([]);
 
   bookmarks = $state.raw<readonly Bookmark[]>([]);
   bookmarksLast = $state(true);
@@ -73,6 +81,9 @@ export class Viewer {
   #openTimer: ReturnType<typeof setTimeout> | undefined;
   #probeTimer: ReturnType<typeof setInterval> | undefined;
   readonly #ended = new AbortController();
+  /** Offsets in holes that are not folded: the same set for the folding, once it is here. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing is drawn of it
+  readonly #unfolded = new Set<number>();
   /** Pressed before there was an insight to ask. */
   #sought: 1 | -1 | undefined;
 
@@ -96,6 +107,11 @@ export class Viewer {
     };
     element.addEventListener('cursorchange', moved);
     element.addEventListener('viewchange', scrolled);
+    const laidOut = (): void => {
+      ++this.#layout;
+      scrolled();
+    };
+    element.addEventListener('layoutchange', laidOut);
     const sought = (event: Event): void => {
       this.seekData(event instanceof CustomEvent && event.detail === -1 ? -1 : 1);
     };
@@ -116,6 +132,7 @@ export class Viewer {
       clearTimeout(this.#openTimer);
       element.removeEventListener('cursorchange', moved);
       element.removeEventListener('viewchange', scrolled);
+      element.removeEventListener('layoutchange', laidOut);
       element.removeEventListener('seekdata', sought);
       document.removeEventListener('visibilitychange', look);
       window.removeEventListener('online', look);
@@ -204,7 +221,16 @@ export class Viewer {
     element.group = this.group;
     element.encoding = this.encoding;
     element.marks = this.bookmarks;
+    void this.#fold(element);
     this.#look();
+  }
+
+  async #fold(element: HexView): Promise<void> {
+    const part = this.folded ? await this.folding.get() : undefined;
+    // What is wanted may be another thing by now.
+    if (!this.folded) element.folding = undefined;
+    else if (part) element.folding ??= new part.Folding(this.#unfolded);
+    else this.setFolded(false);
   }
 
   setSearch(search: string | undefined): void {
@@ -234,6 +260,13 @@ export class Viewer {
     this.#settingChanged();
   }
 
+  /** Folds all holes that are long, or none. */
+  setFolded(folded: boolean): void {
+    this.folded = folded;
+    this.#unfolded.clear();
+    this.#settingChanged();
+  }
+
   setOrder(order: ByteOrder): void {
     this.order = order;
     writeSetting('order', order);
@@ -245,6 +278,7 @@ export class Viewer {
     const element = this.#element;
     if (!element) return;
     if (!instead) this.#writeLink();
+    this.#uncover(place.offset);
     element.selectSpan(place);
     clearTimeout(this.#linkTimer);
     if (instead) this.#writeLink();
@@ -269,8 +303,12 @@ export class Viewer {
   get standing(): number {
     const element = this.#element;
     if (!element) return 0;
-    const end = element.top + element.wholeRows * this.columns;
-    return this.cursor >= element.top && this.cursor < end ? this.cursor : element.top;
+    return this.cursor >= element.top && this.cursor < element.bottom ? this.cursor : element.top;
+  }
+
+  /** The byte at a part of all that is shown, from 0 to 1. */
+  offsetAt(part: number): number {
+    return (this.#layout >= 0 && this.#element?.offsetAt(part)) || 0;
   }
 
   /** To the data beyond a hole, or before it: as soon as the part that knows is here. */
@@ -319,7 +357,25 @@ export class Viewer {
       encoding: this.encoding,
       order: this.order,
       ...(this.search !== undefined && { search: this.search }),
+      ...(this.folded && { holes: 'folded' as const, ...this.#unfoldedLink() }),
     };
+  }
+
+  /** Needed where one is not folded, or where the cursor's is. */
+  #unfoldedLink(): Pick<ViewLink, 'unfolded'> {
+    const needed = this.#unfolded.size > 0 || this.#element?.folding?.foldOf(this.cursor) !== undefined;
+    return needed ? { unfolded: [...this.#unfolded] } : {};
+  }
+
+  /** A place that is gone to must be seen, also when what folds is still on its way. */
+  #uncover(offset: number): void {
+    if (this.folded && !this.#element?.folding) this.#unfolded.add(offset);
+  }
+
+  #setUnfolded(offsets: readonly number[]): void {
+    this.#unfolded.clear();
+    for (const offset of offsets) this.#unfolded.add(offset);
+    this.#element?.refold();
   }
 
   #setBookmarks(bookmarks: readonly Bookmark[]): void {
@@ -334,11 +390,12 @@ export class Viewer {
     if (link.encoding !== undefined) this.encoding = link.encoding;
     if (link.order !== undefined) this.order = link.order;
     if (link.search !== undefined) this.search = link.search;
+    this.folded = link.holes === 'folded';
   }
 
   #look(): void {
     const element = this.#element;
-    if (element) this.view = { offset: element.top, length: (element.wholeRows + 1) * this.columns };
+    if (element) this.view = element.visible;
   }
 
   #show(link: ViewLink): void {
@@ -353,6 +410,8 @@ export class Viewer {
     } else {
       element.select(cursor);
     }
+    if (link.unfolded) this.#setUnfolded(link.unfolded);
+    else if (link.offset !== undefined || link.select) this.#uncover(cursor);
     if (link.top !== undefined) element.scrollToOffset(link.top);
   }
 

@@ -155,7 +155,10 @@ export class ByteMap {
       if (!bin || bin.offset >= to) break;
       const length = Math.min(to, bin.offset + bin.length) - Math.max(from, bin.offset);
       if (length <= 0) continue;
-      if (partial) bin = this.#stored.get(this.#coarse.indexOf(data.offset)) ?? bin;
+      // Of a bin that holes are part of, its data alone counts where there is data.
+      const stored = known ? extents.dataWithin(bin.offset, bin.offset + bin.length) : undefined;
+      if (data && (partial || stored?.length !== bin.length))
+        bin = this.#stored.get(this.#coarse.indexOf(data.offset)) ?? bin;
       if (bin.counted === 0) continue;
       const each = length / bin.counted;
       bin.counts.forEach((count, kind) => (counts[kind]! += count * each));

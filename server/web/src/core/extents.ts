@@ -11,6 +11,8 @@ export const mostExtents = 65_536;
 export interface HoleLookup {
   /** The hole around an offset, or undefined where there is data or nothing is known. */
   holeAt: (offset: number) => Span | undefined;
+  /** Those of at least so many bytes, in order. */
+  holes: (least: number) => Iterable<Span>;
 }
 
 export class ExtentMap implements HoleLookup {
@@ -71,6 +73,14 @@ export class ExtentMap implements HoleLookup {
     if (end <= offset) return undefined;
     const begin = this.#ends[next - 1] ?? 0;
     return { offset: begin, length: end - begin };
+  }
+
+  *holes(least: number): Generator<Span> {
+    for (let next = 0; next <= this.#starts.length; ++next) {
+      const offset = this.#ends[next - 1] ?? 0;
+      const length = (this.#starts[next] ?? this.#knownUntil) - offset;
+      if (length >= least && length > 0) yield { offset, length };
+    }
   }
 
   /** The data that begins after `offset`, beyond a hole; undefined: none, as far as is known. */

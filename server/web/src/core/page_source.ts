@@ -94,7 +94,11 @@ export class PageSource {
   }
 
   /** Where the file has holes: what lies in one reads as zeros and is never asked for. */
-  set holes(holes: HoleLookup) {
+  get holes(): HoleLookup | undefined {
+    return this.#holes;
+  }
+
+  set holes(holes: HoleLookup | undefined) {
     this.#holes = holes;
     this.#pump();
     this.#notify();

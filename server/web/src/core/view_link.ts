@@ -26,10 +26,14 @@ export interface ViewLink {
   readonly order?: ByteOrder;
   /** What is searched for, as search_query.ts writes it. */
   readonly search?: string;
+  readonly holes?: 'folded';
+  /** Offsets in those holes that are not folded. Without it, the hole that `offset` is in is not. */
+  readonly unfolded?: readonly number[];
 }
 
 /** A pattern of the longest kind as text; an address should not be of any length. */
 const longestSearch = 4096;
+const mostUnfolded = 64;
 
 /** A whole number, decimal or 0x hex, that a Number holds exactly. */
 export function parseOffset(text: string | null | undefined): number | undefined {
@@ -57,6 +61,7 @@ export function parseViewLink(fragment: string): ViewLink {
   const encoding = fields.get('encoding');
   const order = fields.get('order');
   const search = fields.get('search') ?? '';
+  const unfolded = fields.get('unfolded')?.split(',', mostUnfolded).map(parseOffset);
   return {
     ...(offset !== undefined && { offset }),
     ...(top !== undefined && { top }),
@@ -66,6 +71,8 @@ export function parseViewLink(fragment: string): ViewLink {
     ...(encoding !== null && isTextEncoding(encoding) && { encoding }),
     ...((order === 'little' || order === 'big') && { order }),
     ...(search !== '' && search.length <= longestSearch && { search }),
+    ...(fields.get('holes') === 'folded' && { holes: 'folded' as const }),
+    ...(unfolded && { unfolded: unfolded.filter((offset) => offset !== undefined) }),
   };
 }
 
@@ -85,6 +92,8 @@ export function formatViewLink(link: ViewLink): string {
   if (link.group !== undefined) fields.push(`group=${link.group}`);
   if (link.encoding !== undefined) fields.push(`encoding=${link.encoding}`);
   if (link.order !== undefined) fields.push(`order=${link.order}`);
+  if (link.holes !== undefined) fields.push(`holes=${link.holes}`);
+  if (link.unfolded) fields.push(`unfolded=${link.unfolded.slice(-mostUnfolded).map(hex).join() || 'none'}`);
   // Legible as far as it may be: these need no escape in a fragment.
   if (link.search !== undefined)
     fields.push(`search=${encodeURIComponent(link.search).replace(/%(?:3A|2C|2F|3F)/g, unescapeByte)}`);

@@ -2,15 +2,20 @@
  * `<hex-view>`: a grid of a file's bytes, as large as a Number can address, in as many DOM nodes as are on screen. It belongs
  * to no framework: give it a `source` and listen for its events.
  *
- * Properties: source, columns, group, encoding, cursor, anchor, selection, marks, hits, highlight, position.
- * Events: `cursorchange` (cursor or selection moved), `viewchange` (other rows are in view), `seekdata` (somebody wants out of
- * a hole; detail is 1 or -1), all without bubbling.
+ * Properties: source, columns, group, encoding, cursor, anchor, selection, marks, hits, highlight, position, folding.
+ * Events: `cursorchange` (cursor or selection moved), `viewchange` (other rows are in view), `layoutchange` (rows were folded or
+ * unfolded), `seekdata` (somebody wants out of a hole; detail is 1 or -1), all without bubbling.
  * Slot: `map`, a picture of the file behind the scrollbar's thumb. Where its first byte belongs is --map-inset from the top.
- * Its own keys: arrows, Page Up/Down, Home/End, with Ctrl for the file's ends or groups, with Shift to select, Ctrl+A, Escape.
+ * Its own keys: arrows, Page Up/Down, Home/End, with Ctrl for the file's ends or groups, with Shift to select, Ctrl+A, Escape;
+ * Enter to unfold a hole or fold it.
+ *
+ * A place on screen is a row as it is shown, which layout maps to rows of the file and back; an offset is a byte of the file.
  */
 
 import { addressDigits, formatAddress, formatHex, formatSize, hexPairs } from '../core/format';
+import type { HoleLookup } from '../core/extents';
 import { type PageSource, pageSize, type SourceHealth } from '../core/page_source';
+import { everyRow, type Fold, type RowLayout } from '../core/row_layout';
 import {
   advance,
   clamp,
@@ -30,6 +35,7 @@ import {
 } from '../core/rows';
 import { byteClasses, decodeRow, type TextEncoding, controlSign, highSign, zeroSign } from '../core/text_encodings';
 import type { Span } from '../core/view_link';
+import type { Folding } from './folding';
 import styles from './hex_view.css?inline';
 
 /** Rows that ARIA can number: the attribute is a 32-bit integer in browsers. */
@@ -121,6 +127,10 @@ export class HexView extends HTMLElement {
   #hovered = -1;
   /** The cursor moved by a key: it must be seen. */
   #stepped = false;
+  #folding: Folding | undefined;
+  #layout: RowLayout = everyRow(0);
+  /** What the layout was made of. */
+  #laidOut: HoleLookup | undefined;
 
   /** Where the view is, and where it is going: they differ while a wheel's step is under way. */
   #position: ScrollPosition = { row: 0, fraction: 0 };
@@ -244,9 +254,13 @@ export class HexView extends HTMLElement {
     if (source === this.#source) return;
     this.#unsubscribe?.();
     this.#source = source;
-    this.#unsubscribe = source?.subscribe(() => this.#invalidate());
+    this.#unsubscribe = source?.subscribe(() => {
+      this.#noteHoles();
+      this.#invalidate();
+    });
     this.#cursor = this.#inFile(this.#cursor);
     if (this.#anchor !== undefined) this.#anchor = this.#inFile(this.#anchor);
+    this.#relayout();
     this.#describeGrid();
     this.#moveTo(this.#position.row);
     this.#measure();
@@ -260,11 +274,13 @@ export class HexView extends HTMLElement {
   set columns(columns: number) {
     const wanted = clamp(Math.trunc(columns) || 16, fewestColumns, mostColumns);
     if (wanted === this.#columns) return;
-    const top = this.#target.row * this.#columns;
+    const { top } = this;
     this.#columns = wanted;
+    this.#layout = this.#layOut();
     this.#describeGrid();
     this.#buildRows();
-    this.#moveTo(rowOf(top, wanted));
+    this.#moveTo(this.#shownRow(top));
+    this.dispatchEvent(new Event('layoutchange'));
   }
 
   get group(): number {
@@ -332,9 +348,52 @@ export class HexView extends HTMLElement {
     this.#invalidate();
   }
 
+  get folding(): Folding | undefined {
+    return this.#folding;
+  }
+
+  /** Folds the holes of which the source knows; undefined: none is folded. */
+  set folding(folding: Folding | undefined) {
+    if (folding === this.#folding) return;
+    const before = this.#folding;
+    before?.detach();
+    this.#folding = folding;
+    folding?.attach(this.shadowRoot!, this.#band, () => {
+      this.#relayout();
+      this.focus();
+    });
+    this.#relayout(undefined, folding ?? before);
+    this.#buildRows();
+  }
+
+  /** Lays the rows out anew, after what is unfolded was changed. What is in view stays there. */
+  refold(): void {
+    this.#relayout();
+  }
+
   /** The first offset of the first row that is visible. */
   get top(): number {
-    return this.#target.row * this.#columns;
+    return this.#layout.fileRow(this.#target.row) * this.#columns;
+  }
+
+  /** Where the bytes end that are in whole rows in view; may be beyond the file's end. */
+  get bottom(): number {
+    return this.#layout.fileRow(this.#target.row + this.wholeRows) * this.#columns;
+  }
+
+  /** The bytes in view without those that are folded, and a row more; may go beyond the file's end. */
+  get visible(): readonly Span[] {
+    const { top, wholeRows } = this;
+    return (
+      this.#folding?.visible(this.#target.row, wholeRows + 1) ?? [
+        { offset: top, length: (wholeRows + 1) * this.#columns },
+      ]
+    );
+  }
+
+  /** The byte at a part of all that is shown, as the scrollbar's track has it: 0 is the first, 1 the file's end. */
+  offsetAt(part: number): number {
+    return this.#folding?.offsetAt(part) ?? Math.floor(part * (this.#source?.size ?? 0));
   }
 
   /** The last row is in view. */
@@ -350,10 +409,14 @@ export class HexView extends HTMLElement {
     return Math.max(1, Math.floor(this.#bodyHeight / this.#rowHeight));
   }
 
-  /** Sets the cursor, with `anchor` the selection, and scrolls as little as shows it; far away it comes to a third from above. */
+  /**
+   * Sets the cursor, with `anchor` the selection, and scrolls as little as shows it; far away it comes to a third from above.
+   * The hole that it is in is unfolded.
+   */
   select(cursor: number, anchor?: number): void {
     this.#setCursor(cursor, anchor);
-    const row = rowOf(this.#cursor, this.#columns);
+    if (this.#folding?.unfold(this.#cursor)) this.#relayout();
+    const row = this.#shownRow(this.#cursor);
     const top = this.#target.row;
     if (row < top || row >= top + this.wholeRows) this.#moveTo(row - Math.floor(this.wholeRows / 3));
     else this.#moveTo(top);
@@ -367,7 +430,7 @@ export class HexView extends HTMLElement {
 
   /** The row with `offset` becomes the first one. */
   scrollToOffset(offset: number): void {
-    this.#moveTo(rowOf(this.#inFile(offset), this.#columns));
+    this.#moveTo(this.#shownRow(this.#inFile(offset)));
   }
 
   /** Moves by rows at once, fractions too. */
@@ -380,12 +443,49 @@ export class HexView extends HTMLElement {
     return clamp(Math.trunc(offset) || 0, 0, Math.max(0, (this.#source?.size ?? 0) - 1));
   }
 
-  #rowTotal(): number {
-    return rowCount(this.#source?.size ?? 0, this.#columns);
+  /** Where the row of a byte is shown. */
+  #shownRow(offset: number): number {
+    return this.#layout.shownRow(rowOf(offset, this.#columns));
   }
 
   #lastTop(): number {
-    return lastTopRow(this.#rowTotal(), this.wholeRows);
+    return lastTopRow(this.#layout.rows, this.wholeRows);
+  }
+
+  #layOut(): RowLayout {
+    const size = this.#source?.size ?? 0;
+    this.#laidOut = this.#source?.holes;
+    return this.#folding?.layOut(this.#laidOut, this.#columns, size) ?? everyRow(rowCount(size, this.#columns));
+  }
+
+  /** Holes may become known at any time. What is being dragged is not moved away under the pointer. */
+  #noteHoles(): void {
+    if (this.#folding && !this.#drag && this.#source?.holes !== this.#laidOut) this.#relayout();
+  }
+
+  /** Lays the rows out anew; `still` is the row of the file that stays where it is on screen, if there is room for it there. */
+  #relayout(still?: number, folding = this.#folding): void {
+    const before = this.#layout;
+    const after = this.#layOut();
+    const cursor = rowOf(this.#cursor, this.#columns);
+    const top = this.#position.row;
+    const anchor = still ?? folding?.still(before, after, top, this.wholeRows, cursor) ?? before.fileRow(top);
+    const row = after.shownRow(anchor) - (before.shownRow(anchor) - top);
+    const way = distance(this.#position, this.#target);
+    this.#layout = after;
+    this.#describeRows();
+    this.#position = advance({ row, fraction: this.#position.fraction }, 0, this.#lastTop());
+    this.#target = way === 0 ? this.#position : advance(this.#position, way, this.#lastTop());
+    this.#announcedRow = -1;
+    this.#invalidate();
+    this.dispatchEvent(new Event('layoutchange'));
+  }
+
+  #toggleFold(offset: number): boolean {
+    const fold = this.#folding?.foldOf(offset);
+    if (!this.#folding?.toggle(offset)) return false;
+    this.#relayout(fold?.row);
+    return true;
   }
 
   #moveTo(row: number): void {
@@ -411,10 +511,14 @@ export class HexView extends HTMLElement {
     this.dispatchEvent(new Event('cursorchange'));
   }
 
-  #describeGrid(): void {
-    const rows = this.#rowTotal();
+  #describeRows(): void {
+    const { rows } = this.#layout;
     // Beyond 32 bits ARIA's answer is -1, "unknown"; the row header has the address.
     this.#grid.setAttribute('aria-rowcount', String(rows > mostCountedRows ? -1 : rows + 1));
+  }
+
+  #describeGrid(): void {
+    this.#describeRows();
     this.#grid.setAttribute('aria-colcount', String(this.#columns + 2));
     this.#buildHead();
   }
@@ -498,7 +602,7 @@ export class HexView extends HTMLElement {
       changed: new Array<boolean>(this.#columns).fill(false),
     };
     retry.addEventListener('click', () => {
-      const at = (this.#position.row + index) * this.#columns;
+      const at = this.#layout.fileRow(this.#position.row + index) * this.#columns;
       this.#source?.retry(quotient(at, pageSize));
       this.focus();
     });
@@ -585,7 +689,8 @@ export class HexView extends HTMLElement {
     const size = source?.size ?? 0;
     const columns = this.#columns;
     const { row: top, fraction } = this.#position;
-    const rowTotal = this.#rowTotal();
+    const layout = this.#layout;
+    const rowTotal = layout.rows;
     const needed = Math.min(rowTotal - top, Math.ceil(this.#bodyHeight / this.#rowHeight + fraction - 1e-6));
     while (this.#rows.length < needed) this.#addRow();
     while (this.#rows.length > Math.max(1, needed)) this.#rows.pop()!.element.remove();
@@ -598,17 +703,17 @@ export class HexView extends HTMLElement {
     const quads = this.#quads(digits);
     const { offset: selectFrom, length: selectLength } = this.selection;
     const selecting = this.#anchor !== undefined;
-    const firstOffset = top * columns;
-    const windowEnd = firstOffset + needed * columns;
+    const firstOffset = layout.fileRow(top) * columns;
+    const windowEnd = layout.fileRow(top + needed) * columns;
     const marks = this.#marks.filter((mark) => mark.offset < windowEnd && mark.offset + mark.length > firstOffset);
     const highlights = this.#highlight ? [this.#highlight] : [];
-    const matched = this.#matchedBytes(firstOffset, windowEnd - firstOffset);
+    const hits = this.#hits.filter((match) => match.offset < windowEnd && match.offset + match.length > firstOffset);
     const classes = byteClasses(this.#encoding);
     const bytes = this.#window.subarray(0, columns + 2 * margin);
     const glyphs = this.#glyphs;
     glyphs.length = columns;
     const byteAt = (index: number): number => bytes[index + margin]!;
-    const cursorRow = rowOf(this.#cursor, columns);
+    const cursorRow = this.#shownRow(this.#cursor);
     let notedPage = -1;
     let hole: Span | undefined;
     /** Where the largest visible run of rows within one hole is. */
@@ -617,14 +722,22 @@ export class HexView extends HTMLElement {
 
     for (let index = 0; index < needed; ++index) {
       const row = this.#rows[index]!;
-      const base = (top + index) * columns;
+      const base = layout.fileRow(top + index) * columns;
+      this.#showAddress(row, formatAddress(base, digits), quads);
+      this.#showIndex(row, rowTotal > mostCountedRows ? index + 2 : top + index + 2);
+      const current = top + index === cursorRow && size > 0;
+      row.element.classList.toggle('current', current);
+      const fold = layout.foldAt(top + index);
+      this.#showFold(row.element, index, fold, current);
+      if (fold) {
+        run = undefined;
+        continue;
+      }
+
       const length = Math.min(columns, size - base);
       source!.peek(base - margin, bytes);
       decodeRow(this.#encoding, byteAt, glyphs);
-      this.#showAddress(row, formatAddress(base, digits), quads);
-      this.#showIndex(row, rowTotal > mostCountedRows ? index + 2 : top + index + 2);
-      row.element.classList.toggle('current', top + index === cursorRow && size > 0);
-
+      const matched = this.#matchedBytes(hits, base, columns);
       const missingAt = this.#firstMissing(byteAt, length);
       const page = missingAt < 0 ? -1 : quotient(base + missingAt, pageSize);
       const note = page < 0 ? '' : this.#noteFor(source!, page);
@@ -655,7 +768,7 @@ export class HexView extends HTMLElement {
         if (offset === this.#hovered) state += ' hovered';
         if (marks.length > 0 && within(marks, offset)) state += ' marked';
         if (highlights.length > 0 && within(highlights, offset)) state += ' highlit';
-        const match = matched?.[offset - firstOffset];
+        const match = matched?.[column];
         if (match) state += match === matchBegin ? ' match begin' : ' match';
         const cell = row.bytes[column]!;
         const gap = column > 0 && column % this.#group === 0 ? ' gap' : '';
@@ -693,9 +806,22 @@ export class HexView extends HTMLElement {
     }
   }
 
-  /** For each byte of the window whether it is in a match, or begins one; undefined without any. */
-  #matchedBytes(from: number, length: number): Uint8Array | undefined {
-    const inView = this.#hits.filter((match) => match.offset < from + length && match.offset + match.length > from);
+  #showFold(row: HTMLElement, index: number, fold: Fold | undefined, current: boolean): void {
+    const folding = this.#folding;
+    if (!folding) return;
+    if (fold) {
+      row.classList.remove('hollow');
+      row.removeAttribute('aria-busy');
+    }
+    const { offset, length } = this.selection;
+    const inSelection = (span: Span): boolean =>
+      this.#anchor !== undefined && offset < span.offset + span.length && span.offset < offset + length;
+    folding.show(row, index, fold, { current, selected: fold !== undefined && inSelection(folding.span(fold)) });
+  }
+
+  /** For each byte of a row whether it is in a match, or begins one; undefined without any. */
+  #matchedBytes(hits: readonly Span[], from: number, length: number): Uint8Array | undefined {
+    const inView = hits.filter((match) => match.offset < from + length && match.offset + match.length > from);
     if (inView.length === 0) return undefined;
     const flags = new Uint8Array(length);
     for (const { offset, length: bytes } of inView)
@@ -775,9 +901,11 @@ export class HexView extends HTMLElement {
 
   #showCursor(index: number, needed: number): void {
     const column = this.#cursor % this.#columns;
-    const visible =
-      (this.#source?.size ?? 0) > 0 && index >= 0 && index < needed && this.#rows[index]!.shownNote === '';
-    if (visible) this.#grid.setAttribute('aria-activedescendant', `c${index}-${column}`);
+    const inView = (this.#source?.size ?? 0) > 0 && index >= 0 && index < needed;
+    const folded = inView && this.#layout.foldAt(this.#position.row + index) !== undefined;
+    const visible = inView && !folded && this.#rows[index]!.shownNote === '';
+    if (folded) this.#grid.setAttribute('aria-activedescendant', `f${index}`);
+    else if (visible) this.#grid.setAttribute('aria-activedescendant', `c${index}-${column}`);
     else this.#grid.removeAttribute('aria-activedescendant');
     this.#headCells.forEach((cell, at) => cell.classList.toggle('current', at === column));
     if (this.#stepped && visible) this.#revealColumn(index);
@@ -810,6 +938,7 @@ export class HexView extends HTMLElement {
     const shown = band !== undefined && band.rows >= fewestBandRows;
     this.#band.hidden = !shown;
     if (!shown) return;
+    this.#folding?.tell(band.hole);
     const { offset, length } = band.hole;
     const end = offset + length;
     const next = end < (this.#source?.size ?? 0) ? `next data at ${formatHex(end)}` : 'no data after it';
@@ -819,7 +948,7 @@ export class HexView extends HTMLElement {
       this.#bandText.data = text;
     }
     // Not over the cursor.
-    const cursor = rowOf(this.#cursor, this.#columns) - this.#position.row;
+    const cursor = this.#shownRow(this.#cursor) - this.#position.row;
     let row = band.from + band.rows / 2;
     if (Math.abs(cursor + 0.5 - row) < bandRoom) {
       const below = cursor + 0.5 + bandRoom;
@@ -843,7 +972,7 @@ export class HexView extends HTMLElement {
     if (this.#drag?.kind === 'thumb') {
       this.#bubble.hidden = false;
       this.#bubble.textContent = formatAddress(
-        this.#position.row * this.#columns,
+        this.#layout.fileRow(this.#position.row) * this.#columns,
         addressDigits(this.#source?.size ?? 0),
       );
       const height = this.#bubble.offsetHeight;
@@ -856,19 +985,22 @@ export class HexView extends HTMLElement {
 
   /** Visible pages first, then the cursor's for the inspector, then one ahead when its edge is less than a screen away. */
   #want(source: PageSource, top: number, rows: number): void {
-    const first = top * this.#columns;
-    const last = Math.min(source.size, (top + rows) * this.#columns) - 1;
     const pages: number[] = [];
     const add = (from: number, to: number): void => {
       for (let page = quotient(from, pageSize); page <= quotient(to, pageSize); ++page) {
         if (!pages.includes(page)) pages.push(page);
       }
     };
-    add(first, last);
+    const addRows = (from: number, to: number): void => {
+      for (let row = Math.max(0, from); row < Math.min(to, this.#layout.rows); ++row) {
+        const offset = this.#layout.fileRow(row) * this.#columns;
+        if (!this.#layout.foldAt(row)) add(offset, Math.min(source.size, offset + this.#columns) - 1);
+      }
+    };
+    addRows(top, top + rows);
     add(this.#cursor, Math.min(source.size - 1, this.#cursor + 15));
-    const screen = rows * this.#columns;
-    if (this.#travel > 0) add(last, Math.min(source.size - 1, last + screen));
-    else add(Math.max(0, first - screen), first);
+    if (this.#travel > 0) addRows(top + rows, top + 2 * rows);
+    else addRows(top - rows, top);
     source.want(pages);
   }
 
@@ -888,13 +1020,13 @@ export class HexView extends HTMLElement {
     const inRow = this.#cursor % this.#columns;
     switch (event.key) {
       case 'ArrowLeft':
-        return this.#step(-1, event.shiftKey);
+        return this.#stepAside(-1, event.shiftKey);
       case 'ArrowRight':
-        return this.#step(1, event.shiftKey);
+        return this.#stepAside(1, event.shiftKey);
       case 'ArrowUp':
-        return this.#step(-this.#columns, event.shiftKey);
+        return this.#stepRow(-1, event.shiftKey);
       case 'ArrowDown':
-        return this.#step(this.#columns, event.shiftKey);
+        return this.#stepRow(1, event.shiftKey);
       case 'Home':
         return this.#step(-inRow, event.shiftKey);
       case 'End':
@@ -903,6 +1035,8 @@ export class HexView extends HTMLElement {
         return this.#page(-1, event.shiftKey);
       case 'PageDown':
         return this.#page(1, event.shiftKey);
+      case 'Enter':
+        return this.#toggleFold(this.#cursor);
       case 'Escape':
         if (this.#anchor === undefined) return false;
         this.#setCursor(this.#cursor, undefined);
@@ -921,9 +1055,9 @@ export class HexView extends HTMLElement {
       case 'End':
         return this.#step(last - this.#cursor, event.shiftKey);
       case 'ArrowLeft':
-        return this.#step(inGroup > 0 ? -inGroup : -this.#group, event.shiftKey);
+        return this.#stepAside(inGroup > 0 ? -inGroup : -this.#group, event.shiftKey);
       case 'ArrowRight':
-        return this.#step(this.#group - inGroup, event.shiftKey);
+        return this.#stepAside(this.#group - inGroup, event.shiftKey);
       case 'ArrowUp':
         this.scrollByRows(-1);
         return true;
@@ -938,19 +1072,39 @@ export class HexView extends HTMLElement {
     }
   }
 
-  /** Up and down keep the column: a step that would leave the file is not taken half. */
+  /** The cursor goes to a byte, with `extend` the selection reaches to it. */
+  #go(offset: number, extend: boolean): void {
+    const cursor = this.#inFile(offset);
+    const anchor = extend ? (this.#anchor ?? this.#cursor) : undefined;
+    const whole = anchor === undefined ? undefined : this.#folding?.whole(cursor, anchor);
+    this.#setCursor(whole?.cursor ?? cursor, whole?.anchor ?? anchor);
+  }
+
   #step(delta: number, extend: boolean): boolean {
-    const size = this.#source?.size ?? 0;
-    if (size === 0) return true;
-    let next = this.#cursor + delta;
-    if (Math.abs(delta) === this.#columns && (next < 0 || next >= size)) {
-      const lastRow = rowOf(size - 1, this.#columns);
-      // From the row before a short last one, down leads to the last byte.
-      next = delta > 0 && rowOf(this.#cursor, this.#columns) < lastRow ? size - 1 : this.#cursor;
-    }
-    this.#setCursor(next, extend ? (this.#anchor ?? this.#cursor) : undefined);
-    this.#moveTo(reveal(rowOf(this.#cursor, this.#columns), this.#target.row, this.wholeRows));
+    if ((this.#source?.size ?? 0) === 0) return true;
+    this.#go(this.#cursor + delta, extend);
+    this.#moveTo(reveal(this.#shownRow(this.#cursor), this.#target.row, this.wholeRows));
     return true;
+  }
+
+  #stepAside(delta: number, extend: boolean): boolean {
+    const beyond = this.#folding?.beyond(this.#cursor, delta);
+    return this.#step(beyond === undefined ? delta : beyond - this.#cursor, extend);
+  }
+
+  /** Up and down keep the column: a step that would leave the file is not taken half. */
+  #stepRow(direction: 1 | -1, extend: boolean): boolean {
+    const size = this.#source?.size ?? 0;
+    let next = this.#layout.fileRow(this.#shownRow(this.#cursor) + direction) * this.#columns + this.#column();
+    if (next < 0 || next >= size) {
+      // From the row before a short last one, down leads to the last byte.
+      next = direction > 0 && this.#shownRow(this.#cursor) < this.#layout.rows - 1 ? size - 1 : this.#cursor;
+    }
+    return this.#step(next - this.#cursor, extend);
+  }
+
+  #column(): number {
+    return this.#folding?.column(this.#cursor) ?? this.#cursor % this.#columns;
   }
 
   /** Cursor and view move by the same whole number of rows. */
@@ -958,14 +1112,10 @@ export class HexView extends HTMLElement {
     const size = this.#source?.size ?? 0;
     if (size === 0) return true;
     const rows = Math.max(1, this.wholeRows - 1) * direction;
-    const column = this.#cursor % this.#columns;
-    const row = clamp(rowOf(this.#cursor, this.#columns) + rows, 0, this.#rowTotal() - 1);
+    const row = clamp(this.#shownRow(this.#cursor) + rows, 0, this.#layout.rows - 1);
     const top = clamp(this.#target.row + rows, 0, this.#lastTop());
-    this.#setCursor(
-      Math.min(size - 1, row * this.#columns + column),
-      extend ? (this.#anchor ?? this.#cursor) : undefined,
-    );
-    this.#moveTo(reveal(rowOf(this.#cursor, this.#columns), top, this.wholeRows));
+    this.#go(Math.min(size - 1, this.#layout.fileRow(row) * this.#columns + this.#column()), extend);
+    this.#moveTo(reveal(this.#shownRow(this.#cursor), top, this.wholeRows));
     return true;
   }
 
@@ -1011,11 +1161,11 @@ export class HexView extends HTMLElement {
     const [byteColumn, byteDistance] = nearest(this.#byteCentres);
     const [charColumn, charDistance] = nearest(this.#charCentres);
     const column = byteDistance <= charDistance ? byteColumn : charColumn;
-    return this.#inFile((this.#position.row + visible) * this.#columns + column);
+    return this.#inFile(this.#layout.fileRow(this.#position.row + visible) * this.#columns + column);
   }
 
   #extendTo(x: number, y: number): void {
-    this.#setCursor(this.#byteAt(x, y), this.#anchor ?? this.#cursor);
+    this.#go(this.#byteAt(x, y), true);
   }
 
   #bodyDown(event: PointerEvent): void {
@@ -1031,8 +1181,7 @@ export class HexView extends HTMLElement {
       return;
     }
     this.#drag = { kind: 'select', pointer, x, y, moved: false, grab: 0 };
-    const offset = this.#byteAt(x, y);
-    this.#setCursor(offset, event.shiftKey ? (this.#anchor ?? this.#cursor) : undefined);
+    this.#go(this.#byteAt(x, y), event.shiftKey);
     this.focus({ preventScroll: true });
     event.preventDefault();
   }
@@ -1073,10 +1222,14 @@ export class HexView extends HTMLElement {
   #bodyUp(event: PointerEvent): void {
     const drag = this.#drag;
     if (!drag || event.pointerId !== drag.pointer) return;
+    const offset = this.#byteAt(event.clientX, event.clientY);
     if (drag.kind === 'pan' && !drag.moved) {
-      this.#setCursor(this.#byteAt(event.clientX, event.clientY), undefined);
+      this.#setCursor(offset, undefined);
       this.focus({ preventScroll: true });
     }
+    // A click or a tap on a fold: neither a drag nor a finger that rested there, and with Shift it selects.
+    const pressed = !drag.moved && this.#anchor === undefined && !event.shiftKey;
+    const fold = pressed ? this.#folding?.foldOf(offset) : undefined;
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     const flung = drag.kind === 'pan' && drag.moved && event.timeStamp - this.#dragTime < 60 && !still;
     this.#endDrag();
@@ -1084,6 +1237,7 @@ export class HexView extends HTMLElement {
       this.#velocity = drag.grab;
       this.#invalidate();
     }
+    if (fold) this.#toggleFold(offset);
   }
 
   #hover(offset: number): void {
@@ -1095,6 +1249,7 @@ export class HexView extends HTMLElement {
   #endDrag(): void {
     clearTimeout(this.#longPress);
     this.#drag = undefined;
+    this.#noteHoles();
     this.#track.classList.remove('dragged');
     this.#invalidate();
   }
@@ -1122,7 +1277,7 @@ export class HexView extends HTMLElement {
     if (event.shiftKey) {
       // Fine: a row for each pixel. The grip slips along, so that letting go of Shift jumps nowhere.
       this.#setTarget(advance(this.#target, y - drag.y, this.#lastTop()), true);
-      const thumb = thumbAt(this.#target, this.#rowTotal(), this.#lastTop(), this.#trackLength, shortestThumb);
+      const thumb = thumbAt(this.#target, this.#layout.rows, this.#lastTop(), this.#trackLength, shortestThumb);
       this.#drag = { ...drag, y, grab: y - thumb.top };
     } else {
       this.#drag = { ...drag, y };

@@ -93,10 +93,10 @@ export class Search {
   #frame = 0;
   #hidden = false;
   #arrivedAt = -1;
-  #marked: { readonly window: Span; readonly hits: readonly Hit[] } | undefined;
+  #marked: { readonly windows: readonly Span[]; readonly hits: readonly Hit[] } | undefined;
   #markController: AbortController | undefined;
   #markTimer: ReturnType<typeof setTimeout> | undefined;
-  #asking: Span | undefined;
+  #asking: readonly Span[] | undefined;
 
   constructor(readonly viewer: Viewer) {
     this.encoding = viewer.encoding === 'latin-1' || viewer.encoding === 'ebcdic' ? viewer.encoding : 'utf-8';
@@ -233,33 +233,39 @@ export class Search {
       viewer.showMatches([]);
       return;
     }
-    const { offset, length } = viewer.view;
-    if (length === 0) return;
-    const from = Math.max(0, offset - length);
-    const window = { offset: from, length: Math.min(viewer.size, offset + 2 * length) - from };
-    const known = session.marks(window);
-    if (known) {
+    const { view, size } = viewer;
+    if (view.length === 0) return;
+    // Each stretch in view, and as much before and behind it.
+    const windows = view.map(({ offset, length }): Span => {
+      const from = Math.max(0, offset - length);
+      return { offset: from, length: Math.min(size, offset + 2 * length) - from };
+    });
+    const known = windows.map((window) => session.marks(window));
+    if (known.every((hits) => hits !== undefined)) {
       this.#endMarks();
-      viewer.showMatches(known);
+      viewer.showMatches(known.flat());
       return;
     }
-    if (this.#marked && holds(this.#marked.window, viewer.view, viewer.size)) {
+    if (this.#marked && holds(this.#marked.windows, view, size)) {
       viewer.showMatches(this.#marked.hits);
       return;
     }
-    if (this.#asking && holds(this.#asking, viewer.view, viewer.size)) return;
+    if (this.#asking && holds(this.#asking, view, size)) return;
     this.#endMarks();
-    this.#asking = window;
-    this.#markTimer = setTimeout(() => void this.#askMarks(session, window), markDelay);
+    this.#asking = windows;
+    this.#markTimer = setTimeout(() => void this.#askMarks(session, windows), markDelay);
   }
 
-  async #askMarks(session: SearchSession, window: Span): Promise<void> {
+  async #askMarks(session: SearchSession, windows: readonly Span[]): Promise<void> {
     const controller = new AbortController();
     this.#markController = controller;
     try {
-      const hits = await session.askMarks(window, controller.signal);
+      const hits: Hit[] = [];
+      // One after another: the server runs few searches at once.
+      for (const window of windows)
+        hits.push(...(session.marks(window) ?? (await session.askMarks(window, controller.signal))));
       if (controller.signal.aborted) return;
-      this.#marked = { window, hits };
+      this.#marked = { windows, hits };
       this.#asking = undefined;
       this.mark();
     } catch (error) {
@@ -267,7 +273,7 @@ export class Search {
       if (error.status === 400) this.refused = error.message;
       // The marks are an aid: when the server is busy they come later, and the list tells of what matters.
       else if (error.transient)
-        this.#markTimer = setTimeout(() => void this.#askMarks(session, window), error.retryAfter ?? markRetry);
+        this.#markTimer = setTimeout(() => void this.#askMarks(session, windows), error.retryAfter ?? markRetry);
     }
   }
 
@@ -353,9 +359,12 @@ export class Search {
   }
 }
 
-function holds(window: Span, view: Span, size: number): boolean {
-  const end = Math.min(size, view.offset + view.length);
-  return window.offset <= view.offset && window.offset + window.length >= end;
+/** Every stretch in view lies in a window. */
+function holds(windows: readonly Span[], view: readonly Span[], size: number): boolean {
+  return view.every(({ offset, length }) => {
+    const end = Math.min(size, offset + length);
+    return windows.some((window) => window.offset <= offset && window.offset + window.length >= end);
+  });
 }
 
 export function describeCount(count: number): string {

@@ -1,0 +1,40 @@
+/** Waiting out a server that is too busy to begin what it is asked for. */
+
+import { ReadFailure } from './api';
+import { pause } from './scan';
+
+/** Milliseconds until the first further try, where the server names no time; each later one waits twice as long. */
+const firstPause = 1000;
+const longestPause = 10_000;
+
+export interface Wait {
+  readonly failure: ReadFailure;
+  /** As performance.now(). */
+  readonly nextTry: number;
+}
+
+/**
+ * Does `work`, and again for as long as the server refuses to begin it for being busy, no sooner than Retry-After asks. `waits`
+ * is told of each wait and, with undefined, of its end. What fails in another way, or midway, fails here too, as does what is
+ * aborted.
+ */
+export async function outwait<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal,
+  waits: (wait: Wait | undefined) => void,
+): Promise<T> {
+  for (let least = firstPause; ; least = Math.min(longestPause, 2 * least)) {
+    try {
+      return await work();
+    } catch (error) {
+      // With a status it is an answer in place of the work, not one that broke off.
+      const refused = error instanceof ReadFailure && error.kind === 'busy' && error.status !== undefined;
+      if (!refused || signal.aborted) throw error;
+      const time = Math.max(error.retryAfter ?? 0, least);
+      waits({ failure: error, nextTry: performance.now() + time });
+      await pause(time, signal);
+      waits(undefined);
+      signal.throwIfAborted();
+    }
+  }
+}

@@ -10,7 +10,10 @@ import { inkedRows } from './map';
 
 const brokenPart = /preload|dynamically imported/i;
 
-/** Holds what the server has of a part until `release`. */
+/**
+ * Holds what the server has of a part until `release`. Called before the page is opened: a route that is set while a page is still
+ * loading may be too late for what is asked for next.
+ */
 async function hold(page: Page, name: string): Promise<{ asked: Promise<unknown>; release: () => void }> {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -96,9 +99,9 @@ test.describe('what is pressed while a part is on its way is kept for it', () =>
   test('keys of the menu to copy from', async ({ folder, page }) => {
     const path = join(folder, 'file');
     writeFile(path, 100);
+    const menu = await hold(page, 'CopyMenu');
     const grid = new Grid(page);
     await grid.open('file', '#select=0x10+6');
-    const menu = await hold(page, 'CopyMenu');
     await page.keyboard.press('c');
     await menu.asked;
     await page.keyboard.press('ArrowDown');
@@ -113,9 +116,9 @@ test.describe('what is pressed while a part is on its way is kept for it', () =>
 
   test('Escape, which takes the menu back', async ({ folder, page }) => {
     writeFile(join(folder, 'file'), 100);
+    const menu = await hold(page, 'CopyMenu');
     const grid = new Grid(page);
     await grid.open('file');
-    const menu = await hold(page, 'CopyMenu');
     await page.keyboard.press('c');
     await menu.asked;
     await page.keyboard.press('Escape');
@@ -131,9 +134,9 @@ test.describe('what is pressed while a part is on its way is kept for it', () =>
   test('what was selected when Ctrl+C was pressed', async ({ folder, page }) => {
     const path = join(folder, 'file');
     writeFile(path, 100);
+    const menu = await hold(page, 'CopyMenu');
     const grid = new Grid(page);
     await grid.open('file', '#select=0x10+6');
-    const menu = await hold(page, 'CopyMenu');
     await page.keyboard.press('Control+c');
     await menu.asked;
     await page.keyboard.press('ArrowRight');
@@ -147,9 +150,9 @@ test.describe('what is pressed while a part is on its way is kept for it', () =>
 
   test('where to go', async ({ folder, page }) => {
     const file = new SparseFile(join(folder, 'disk.img'));
+    const reader = await hold(page, 'expression');
     const grid = new Grid(page);
     await grid.open('disk.img');
-    const reader = await hold(page, 'expression');
     await page.keyboard.press('g');
     await page.keyboard.type('2^40+0x10\n');
     await reader.asked;

@@ -487,10 +487,11 @@ test('no key is lost while the search is being fetched, nor when that fails', as
 }) => {
   expectedErrors.push(networkErrors, /preload|dynamically imported/i);
   haystack(join(folder, 'disk.img'));
+  let failing = true;
+  // Before the page is opened: one that is set later may be too late.
+  await page.route('**/assets/SearchPanel-*.js', (route) => (failing ? route.abort() : route.continue()));
   const grid = new Grid(page);
   await grid.open('disk.img');
-  let failing = true;
-  await page.route('**/assets/SearchPanel-*.js', (route) => (failing ? route.abort() : route.continue()));
   await page.keyboard.press('/');
   await page.keyboard.type('needle');
   await expect(page.getByRole('alert')).toContainText('could not be fetched');

@@ -82,7 +82,8 @@ class Watched:
     def __init__(self, daemon: Daemon):
         self.daemon = daemon
         self.monitor: Connection = daemon.connect()
-        self._look()
+        # What was asked for before may still be read ahead, with its file open.
+        wait_until(self._is_idle, "nothing is being read", patience=5, pause=0.002)
         self.frames = self._frames(self._look())
         self.descriptors = self.count_descriptors()
 
@@ -91,6 +92,11 @@ class Watched:
         response = self.monitor.read_response()
         assert response.status == 200
         return metrics.parse(response.body.decode())[0]
+
+    def _is_idle(self) -> bool:
+        samples = self._look()
+        at_work = ("ranged_page_loads_in_flight", "ranged_disk_tasks_queued", "ranged_disk_tasks_running")
+        return metrics.value(samples, "ranged_connections", state="open") == 1 and not any(metrics.value(samples, name) for name in at_work)
 
     @staticmethod
     def _frames(samples) -> float:

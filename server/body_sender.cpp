@@ -46,6 +46,12 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
     if (length < 4 * hand_over_part_min) return HandOver{0, context.reader->pass_by(offset, rest)};
     length /= 4;
   }
+  // The kernel counts pages as cached from the moment that their read begins: what a disk thread is at is not in memory
+  // yet, and a disk that hangs would have this thread with it. (Asked after the look into the cache, so that a read
+  // that began before it is either seen here or over.)
+  if (context.reader->is_reading(offset, length)) {
+    return HandOver{0, !resident && !context.reader->passed_by(offset) && context.reader->pass_by(offset, rest)};
+  }
   if (!is_current_version(context)) return make_error_code(PagingError::stale_version);
   return HandOver{length, false};
 }

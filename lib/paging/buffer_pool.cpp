@@ -105,6 +105,8 @@ struct BufferPool::State {
     bool prefetch = false;
     DiskShare* disk = nullptr;  ///< whose loads it counts among
     Load* free_next = nullptr;
+    bool reading = false;  ///< from its beginning until whoever waits is about to be told
+    std::uint64_t device = 0, inode = 0;
 
     // Of a populating read, which has no frames.
     std::size_t populate_bytes = 0;  ///< 0: it loads pages
@@ -176,6 +178,9 @@ struct BufferPool::State {
   std::atomic<std::size_t> queued_count{0};
   /// Insertions so far: the clock of correlated references. Relaxed, an estimate.
   std::atomic<std::uint64_t> insertions{0};
+  /// Loads that are `reading`. Written under the pool lock; sequentially consistent, so that who finds in the page
+  /// cache what a load has begun to read sees that load here.
+  std::atomic<std::size_t> reading_count{0};
   // Relaxed, statistics only: counted where no pool lock is held.
   std::atomic<std::uint64_t> nowait_would_block{0}, nowait_unsupported{0};
 
@@ -427,6 +432,10 @@ struct BufferPool::State {
     load->free_next = nullptr;
     const std::uint64_t device = source->version().device;
     load->set_disk(device);
+    load->device = device;
+    load->inode = source->version().inode;
+    load->reading = true;
+    reading_count.fetch_add(1, std::memory_order_seq_cst);
     load->disk = device == 0 ? nullptr : disk_in_use(device);
     if (load->disk == nullptr && device != 0) {
       const auto unused = std::ranges::find_if(disks, [](const DiskShare& disk) { return !disk.in_use(); });
@@ -446,7 +455,12 @@ struct BufferPool::State {
     return load;
   }
 
+  void end_reading(Load& load) noexcept {
+    if (std::exchange(load.reading, false)) reading_count.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
   void release_load(Load& load) noexcept {
+    end_reading(load);
     --loads_in_flight;
     if (load.disk != nullptr) --load.disk->loads;
     if (load.prefetch) --prefetches_in_flight;
@@ -571,6 +585,7 @@ struct BufferPool::State {
     WaiterQueue done;
     {
       const std::scoped_lock lock(mutex);
+      end_reading(load);
       ++counts.loads;
       counts.load_bytes += read_bytes;
       if (load.prefetch) prefetch_loading -= load.count;
@@ -628,6 +643,7 @@ struct BufferPool::State {
     WaiterQueue done;
     {
       const std::scoped_lock lock(mutex);
+      end_reading(load);
       fail_all(load.waiters, error, done);
       Load** link = &populating;
       while (*link != &load) link = &(*link)->populating_next;
@@ -841,6 +857,17 @@ bool BufferPool::is_resident(const PageId& page) const noexcept {
   const std::scoped_lock lock(state_->table.shard(hash).mutex);
   const Frame* const frame = state_->table.find(page, hash);
   return frame != nullptr && frame->state == FrameState::resident;
+}
+
+bool BufferPool::is_reading(const FileVersion& file, std::uint64_t offset, std::uint64_t length) const noexcept {
+  const State& state = *state_;
+  if (state.reading_count.load(std::memory_order_seq_cst) == 0) return false;
+  const std::scoped_lock lock(state.mutex);
+  return std::any_of(&state.loads[0], &state.loads[state.options.max_loads], [&](const State::Load& load) {
+    if (!load.reading || load.inode != file.inode || load.device != file.device) return false;
+    const std::uint64_t bytes = load.populate_bytes != 0 ? load.populate_bytes : load.count * page_bytes();
+    return load.offset < offset + length && offset < load.offset + bytes;
+  });
 }
 
 boost::system::result<PageGuard> BufferPool::try_load(const std::shared_ptr<ByteSource>& source, const PageId& page,

@@ -101,7 +101,7 @@ boost::system::error_code PagedReader::confirm(PinnedWindow& window) noexcept {
 }
 
 bool PagedReader::pass_by(std::uint64_t offset, std::uint64_t length) noexcept {
-  if (offset == pass_by_offset_) pass_by_helps_ = false;
+  if (passed_by(offset)) pass_by_helps_ = false;
   if (!nowait_ || !pass_by_helps_ || length > BufferPool::max_populate_bytes) return false;
   pass_by_offset_ = offset;
   pass_by_length_ = static_cast<std::size_t>(length);
@@ -127,6 +127,10 @@ void PagedReader::wait(std::uint64_t offset, PageWaiter& waiter,
 
 bool PagedReader::is_resident(std::uint64_t offset) const noexcept {
   return pool_->is_resident({file_, offset / pool_->page_bytes()});
+}
+
+bool PagedReader::is_reading(std::uint64_t offset, std::uint64_t length) const noexcept {
+  return pool_->is_reading(source_->version(), offset, length);
 }
 
 bool PagedReader::cancel(PageWaiter& waiter) noexcept {

@@ -67,6 +67,9 @@ class PagedReader {
   /// offset, this stream comes with its pages again.
   bool pass_by(std::uint64_t offset, std::uint64_t length) noexcept;
 
+  /// Whether it is this offset that pass_by() named last.
+  [[nodiscard]] bool passed_by(std::uint64_t offset) const noexcept { return offset == pass_by_offset_; }
+
   /// Waits for the page that holds `offset` (BufferPool::pin_or_wait), starting readahead behind it; or for the bytes
   /// that pass_by() named, of which the waiter is told with an empty guard. The caller may hold no pin (law 2).
   void wait(std::uint64_t offset, PageWaiter& waiter, std::chrono::steady_clock::time_point deadline) noexcept;
@@ -75,6 +78,9 @@ class PagedReader {
 
   /// Whether the page that holds `offset` is in the pool now. Counts and promotes nothing. Cost: one look-up.
   [[nodiscard]] bool is_resident(std::uint64_t offset) const noexcept;
+
+  /// BufferPool::is_reading, of this file.
+  [[nodiscard]] bool is_reading(std::uint64_t offset, std::uint64_t length) const noexcept;
 
   [[nodiscard]] ByteSource& source() const noexcept { return *source_; }
   [[nodiscard]] const FileKey& file() const noexcept { return file_; }

@@ -814,6 +814,35 @@ TEST_CASE("all who ask for bytes that are being populated share the read") {
   CHECK(of_another.calls() == 1);
 }
 
+TEST_CASE("what a disk thread is at is known until who waits is told") {
+  PopulateFixture test;
+  const ranged::FileVersion& version = test.source->version();
+  CHECK_FALSE(test.pool->is_reading(version, 0, 1 << 30));
+  RecordingWaiter populated, loaded;
+  REQUIRE(test.populate(3 * page_bytes + 5, 2 * page_bytes, populated));
+  CHECK(test.pool->is_reading(version, 3 * page_bytes + 5, 1));
+  CHECK(test.pool->is_reading(version, 0, 3 * page_bytes + 6));
+  CHECK_FALSE(test.pool->is_reading(version, 0, 3 * page_bytes + 5));
+  CHECK(test.pool->is_reading(version, 5 * page_bytes + 4, 1));
+  CHECK_FALSE(test.pool->is_reading(version, 5 * page_bytes + 5, page_bytes));
+  // Of another state of the same file it is the same pages of the kernel's; of another file it is not.
+  ranged::FileVersion other = version;
+  ++other.changed_ns;
+  CHECK(test.pool->is_reading(other, 4 * page_bytes, 1));
+  ++other.inode;
+  CHECK_FALSE(test.pool->is_reading(other, 4 * page_bytes, 1));
+  test.ask(8, loaded);
+  CHECK(test.pool->is_reading(version, 9 * page_bytes - 1, 1));
+  CHECK_FALSE(test.pool->is_reading(version, 9 * page_bytes, page_bytes));
+  test.executor.run_all();
+  CHECK_FALSE(test.pool->is_reading(version, 0, 1 << 30));
+  loaded.guard().release();
+  test.executor.refuse(true);
+  RecordingWaiter refused;
+  CHECK(test.populate(0, 10, refused));
+  CHECK_FALSE(test.pool->is_reading(version, 0, 1 << 30));
+}
+
 TEST_CASE("a populating read takes nothing from who waits, and no more than there is") {
   PopulateFixture test;
   RecordingWaiter none;

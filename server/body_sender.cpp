@@ -23,6 +23,25 @@ constexpr std::size_t hand_over_part_min = std::size_t{256} << 10;
 /// stream that waits for its disk stays with the pool, which keeps the disk busy; one that missed a page does not.
 constexpr std::size_t hand_over_resident_min = std::size_t{2} << 20;
 
+/// Of what is being read, as much is looked through as takes some fifty microseconds.
+constexpr std::size_t looked_through_max = std::size_t{512} << 10;
+
+/// Whether the bytes can be read without waiting: by reading them, which is sure where a look into the page cache is
+/// not. At most looked_through_max.
+bool is_in_memory(const SendContext& context, std::uint64_t offset, std::size_t length) noexcept {
+  SendScratch& scratch = *context.scratch;
+  static_assert(looked_through_max / SendScratch::encoding_room <= SendScratch::max_buffers);
+  std::size_t count = 0;
+  for (std::size_t left = length; left > 0; ++count) {
+    const std::size_t part = std::min(left, scratch.encoding.size());
+    scratch.buffers[count] = {scratch.encoding.data(), part};  // over and over: nobody reads it
+    left -= part;
+  }
+  const boost::system::result<std::size_t> read =
+      context.reader->source().read_nowait(offset, {scratch.buffers.data(), count});
+  return read && *read == length;
+}
+
 bool may_be_handed_over(const SendContext& context, WireEncoding encoding, std::uint64_t length) noexcept {
   return context.may_hand_over && encoding == WireEncoding::identity && length >= hand_over_min;
 }
@@ -46,11 +65,14 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
     if (length < 4 * hand_over_part_min) return HandOver{0, context.reader->pass_by(offset, rest)};
     length /= 4;
   }
-  // The kernel counts pages as cached from the moment that their read begins: what a disk thread is at is not in memory
-  // yet, and a disk that hangs would have this thread with it. (Asked after the look into the cache, so that a read
-  // that began before it is either seen here or over.)
+  // The kernel counts pages as cached from the moment that their read begins: what a disk thread is at may not be in
+  // memory yet, and a disk that hangs would have this thread with it. (Asked after the look into the cache, so that a
+  // read that began before it is either seen here or over.)
   if (context.reader->is_reading(offset, length)) {
-    return HandOver{0, !resident && !context.reader->passed_by(offset) && context.reader->pass_by(offset, rest)};
+    length = std::min(length, looked_through_max);
+    if (!is_in_memory(context, offset, length)) {
+      return HandOver{0, !resident && !context.reader->passed_by(offset) && context.reader->pass_by(offset, rest)};
+    }
   }
   if (!is_current_version(context)) return make_error_code(PagingError::stale_version);
   return HandOver{length, false};

@@ -23,7 +23,7 @@ constexpr std::size_t hand_over_part_min = std::size_t{256} << 10;
 /// stream that waits for its disk stays with the pool, which keeps the disk busy; one that missed a page does not.
 constexpr std::size_t hand_over_resident_min = std::size_t{2} << 20;
 
-/// Of what is being read, as much is looked through as takes some fifty microseconds.
+/// Of what is being read, as much is looked through at a time: the look copies it, for nothing.
 constexpr std::size_t looked_through_max = std::size_t{512} << 10;
 
 /// Whether the bytes can be read without waiting: by reading them, which is sure where a look into the page cache is

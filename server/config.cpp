@@ -21,8 +21,8 @@ constexpr unsigned disk_threads_per_loop = 4;
 constexpr unsigned least_disk_threads = 8;
 constexpr unsigned most_disk_threads = 64;
 /// Bytes of the frame that a scan reads into: half of a core's second-level cache, so that bytes are looked at where
-/// they were copied to, within these bounds (of 256 KiB to 1 MiB, 512 KiB were fastest with a cache of 1 MiB); and the
-/// least, half of it for reading and half for what is shown around a match.
+/// they were copied to, within these bounds; and the least, half of it for reading and half for what is shown around a
+/// match.
 constexpr std::uint64_t usual_scan_frame = std::uint64_t{256} << 10;
 constexpr std::uint64_t most_scan_frame = std::uint64_t{512} << 10;
 constexpr std::uint64_t least_scan_frame = std::uint64_t{8} << 10;

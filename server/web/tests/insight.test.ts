@@ -156,3 +156,27 @@ test('what a busy server said is told while it is asked again, and no longer onc
   expect([insight.mapState, insight.mapMessage]).toEqual(['ready', '']);
   insight.end();
 });
+
+test('a map is told to be ready together with what it ends with, not before', async () => {
+  const server = new FakeServer(size);
+  const { viewer, insight } = viewerOf(server);
+  const bin = { bin: 0, offset: 0, length: size, entropy: 8, zero: 0, printable: 0, control: 0, high: 1, ones: 0 };
+  let finish: (() => void) | undefined;
+  server.intercept = ({ address }) => {
+    if (!address.startsWith('/map')) return records('"one"', extent('data', 0, size));
+    if (!address.includes('exact=1')) return records('"one"', { type: 'bin', ...bin, exact: false, counted: 1 });
+    const exact = records('"one"', { type: 'bin', ...bin, exact: true, counted: size });
+    return new Promise((resolve) => (finish = () => resolve(exact)));
+  };
+  insight.survey(viewer.source, 1);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(insight.mapState).toBe('refining');
+  const sampled = insight.picture;
+  expect(sampled.map?.exact).toBe(false);
+  finish!();
+  // No timer fires: whoever looks as soon as the map is ready sees all of it.
+  for (let turn = 0; insight.mapState !== 'ready' && turn < 1000; ++turn) await Promise.resolve();
+  expect(insight.mapState).toBe('ready');
+  expect(insight.picture).not.toBe(sampled);
+  insight.end();
+});

@@ -140,16 +140,20 @@ export class Insight {
     if (ended(signal)) return;
     if (!sampled) {
       this.#map = undefined;
-      this.mapState = 'unavailable';
-      this.#draw();
+      this.#finish('unavailable');
       return;
     }
     this.#mapped = performance.now();
     this.mapState = 'refining';
     await this.#attempt(source, signal, () => this.#refine(source, map, signal));
     if (ended(signal)) return;
-    this.mapState = 'ready';
-    this.#draw();
+    this.#finish('ready');
+  }
+
+  /** What is final is shown as a whole: never the state of now beside the picture of a moment ago. */
+  #finish(state: MapState): void {
+    this.#show();
+    this.mapState = state;
   }
 
   async #readBins(
@@ -210,10 +214,13 @@ export class Insight {
   }
 
   #draw(): void {
-    this.#drawTimer ??= setTimeout(() => {
-      this.#drawTimer = undefined;
-      this.picture = { map: this.#map, extents: this.#extents };
-    }, drawPause);
+    this.#drawTimer ??= setTimeout(() => this.#show(), drawPause);
+  }
+
+  #show(): void {
+    clearTimeout(this.#drawTimer);
+    this.#drawTimer = undefined;
+    this.picture = { map: this.#map, extents: this.#extents };
   }
 
   /** To the next data beyond a hole, or to where the data before begins. Back leads here again. */

@@ -13,15 +13,19 @@ namespace {
 /// Below, copying the bytes through the pool or a transit frame costs less than the two system calls more that sendfile
 /// needs (README.md, costs).
 constexpr std::size_t hand_over_min = std::size_t{32} << 10;
-/// As much as a socket takes at once (Linux: 4 MiB, tcp_wmem), and little enough to look for in the page cache in some
-/// twenty microseconds (102,400 looks took 1.9 s).
-constexpr std::size_t hand_over_max = std::size_t{4} << 20;
+/// At a time: a client that takes half a megabyte while the next is handed over keeps up best (README.md, costs), and
+/// one that stops has no more than that in its socket.
+constexpr std::size_t hand_over_max = std::size_t{512} << 10;
 
 /// A part of a stretch, before a page that is not in the page cache.
 constexpr std::size_t hand_over_part_min = std::size_t{256} << 10;
-/// From here on it is cheaper even when the first page is in the pool. More than is read ahead into the pool (1 MiB): a
-/// stream that waits for its disk stays with the pool, which keeps the disk busy; one that missed a page does not.
-constexpr std::size_t hand_over_resident_min = std::size_t{2} << 20;
+/// As much at once, and no less, when the first page is in the pool: from here on it is cheaper even then. More than is
+/// read ahead into the pool (1 MiB): a stream that waits for its disk stays with the pool, which keeps the disk busy;
+/// one that missed a page does not.
+constexpr std::size_t hand_over_resident = std::size_t{2} << 20;
+/// A stretch of less does not enter the pool when it is in memory, and not when it is on the disk either. A longer one
+/// does, for the sake of readahead.
+constexpr std::size_t long_stretch = std::size_t{1} << 20;
 
 /// Of what is being read, as much is looked through at a time: the look copies it, for nothing.
 constexpr std::size_t looked_through_max = std::size_t{512} << 10;
@@ -50,9 +54,9 @@ bool may_be_handed_over(const SendContext& context, WireEncoding encoding, std::
 
 boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::uint64_t offset,
                                                std::uint64_t rest) noexcept {
-  auto length = static_cast<std::size_t>(std::min<std::uint64_t>(rest, hand_over_max));
   const bool resident = context.reader->is_resident(offset);
-  if (length < (resident ? hand_over_resident_min : hand_over_min)) return HandOver{};
+  if (rest < (resident ? hand_over_resident : hand_over_min)) return HandOver{};
+  auto length = static_cast<std::size_t>(std::min<std::uint64_t>(rest, resident ? hand_over_resident : hand_over_max));
   // Law 6: what is not in memory is not for this thread. A page that the kernel has dropped does not keep what is
   // before it from going.
   for (;;) {
@@ -60,10 +64,8 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
     if (!cached) return HandOver{};
     if (*cached) break;
     if (resident) return HandOver{};
-    // A short stretch does not enter the pool when it is in memory, and not when it is on the disk either. A long one
-    // does, for the sake of readahead.
-    if (length < 4 * hand_over_part_min) return HandOver{0, context.reader->pass_by(offset, rest)};
-    length /= 4;
+    if (rest < long_stretch || length <= hand_over_part_min) return HandOver{0, context.reader->pass_by(offset, rest)};
+    length = hand_over_part_min;
   }
   // The kernel counts pages as cached from the moment that their read begins: what a disk thread is at may not be in
   // memory yet, and a disk that hangs would have this thread with it. (Asked after the look into the cache, so that a
@@ -78,14 +80,12 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
   return HandOver{length, false};
 }
 
-boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text, std::size_t follows,
-                                              std::uint64_t length) noexcept {
+boost::system::result<std::size_t> send_ahead(const SendContext& context, std::string_view text,
+                                              std::size_t follows) noexcept {
   // The most that a packet carries is 64 KiB with the network's own headers (Linux: GSO_LEGACY_MAX_SIZE).
   constexpr std::size_t one_packet = std::size_t{63} << 10;
   std::array<iovec, 1> buffer{iovec{const_cast<char*>(text.data()), text.size()}};  // sendmsg reads only
-  // From here on one packet less is worth more than an early header.
-  constexpr std::uint64_t long_stretch = std::uint64_t{1} << 20;
-  const bool more = text.size() + follows <= one_packet || length >= long_stretch;
+  const bool more = text.size() + follows <= one_packet;
   const boost::system::result<std::size_t> sent = context.connection->send(buffer, more);
   if (!sent && sent.error() == boost::system::errc::resource_unavailable_try_again) return std::size_t{0};
   return sent;

@@ -10,7 +10,7 @@ namespace ranged::server {
 /// calls. Source: sched_setattr(2), and "sched/eevdf: Use sched_attr::sched_runtime to set request/slice suggestion".
 void take_short_turns() noexcept;
 
-/// Makes the calling thread one that gives way: to the event loops and disk threads for the processor (nice 10), and to
+/// Makes the calling thread one that gives way: to the event loops and disk threads for the processor (nice 19), and to
 /// all others for the disk (lowest of the best-effort class, ioprio_set(2)). Best effort; once for each thread.
 void give_way() noexcept;
 

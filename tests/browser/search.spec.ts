@@ -411,6 +411,8 @@ test('an address restores the search and the place, and leaves the disk alone un
   const grid = new Grid(page);
   await grid.open('disk.img');
   await search(page, '6e 65 ?? 64', 'hex');
+  // Enter before the first is found would look for the first again.
+  await expectSelected(grid, needles[0]!, 4);
   await field(page).press('Enter');
   await expectSelected(grid, needles[1]!, 4);
   await expect.poll(() => page.url()).toContain('search=hex:6e%2065%20??%2064');

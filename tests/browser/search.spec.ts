@@ -159,6 +159,27 @@ test('next and previous go from match to match, over page edges and around the e
   await expect.poll(() => grid.get('cursor')).toBe(2 ** 33);
 });
 
+test('a match in the last rows of a file stays in view when the list of matches opens above', async ({
+  folder,
+  page,
+}) => {
+  const place = 4096 - 20;
+  haystack(join(folder, 'disk.img'), 4096, [0, 200, 400, 600, 800, 1000, place]);
+  const grid = new Grid(page);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await grid.open('disk.img', '#offset=0xf80');
+  await search(page, needle);
+  await expectSelected(grid, place);
+  await expect(rows(page)).toHaveCount(7);
+  await expect
+    .poll(async () => {
+      const top = await grid.get('top');
+      return place >= top && place < top + (await grid.get('wholeRows')) * 16;
+    })
+    .toBe(true);
+  await expect.poll(() => marked(page)).toEqual(Array.from(needle, (_, at) => place + at));
+});
+
 test('text, numbers and bytes are found as they lie in the file', async ({ folder, page }) => {
   const bytes = Buffer.concat([
     Buffer.alloc(1000),

@@ -77,6 +77,20 @@ describe('the byte map', () => {
       expect(map.region(at, at + 1, undefined), `at ${at}`).toMatchObject({ dominant: kinds[index] });
     }
   });
+
+  test('many short bins, the first of them a byte longer, leave no offset unknown', () => {
+    const [size, count] = [9000, 684];
+    const map = new ByteMap(size, count);
+    for (let index = 0, offset = 0; index < count; ++index) {
+      const length = Math.floor(size / count) + (index < size % count ? 1 : 0);
+      map.set(index, bin(offset, length, index % 2 === 0 ? [length, 0, 0, 0, 0] : [0, length, 0, 0, 0], 0, true));
+      expect(map.region(offset, offset + 1, undefined)).toMatchObject({
+        shares: index % 2 === 0 ? [1, 0, 0, 0, 0] : [0, 1, 0, 0, 0],
+      });
+      expect(map.region(offset + length - 1, offset + length, undefined)).toMatchObject({ kind: 'bytes' });
+      offset += length;
+    }
+  });
 });
 
 describe('the map behind the thumb', () => {

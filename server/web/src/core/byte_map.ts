@@ -64,13 +64,12 @@ class Layer {
   }
 
   indexOf(offset: number): number {
-    // Lengths differ by a byte at most: the guess may be one bin off.
-    const guess = Math.max(0, Math.min(this.count - 1, Math.floor((offset / this.size) * this.count)));
-    for (const index of [guess, guess + 1, guess - 1]) {
-      const bin = this.bins[index];
-      if (bin && offset >= bin.offset && offset < bin.offset + bin.length) return index;
-    }
-    return guess;
+    // As the daemon divides a file: the first bins are a byte longer than the others.
+    const length = Math.max(1, Math.floor(this.size / this.count));
+    const longer = this.size % this.count;
+    const rest = offset - longer * (length + 1);
+    const index = rest < 0 ? Math.floor(offset / (length + 1)) : longer + Math.floor(rest / length);
+    return Math.max(0, Math.min(this.count - 1, index));
   }
 
   set(index: number, bin: Bin): void {

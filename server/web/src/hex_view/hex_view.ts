@@ -616,6 +616,8 @@ export class HexView extends HTMLElement {
     first.element.hidden = false;
     this.#rowHeight = first.element.getBoundingClientRect().height || 22;
     const body = this.#body.getBoundingClientRect();
+    const row = this.#shownRow(this.#cursor);
+    const cursorShown = this.#bodyHeight > 0 && reveal(row, this.#target.row, this.wholeRows) === this.#target.row;
     this.#bodyHeight = body.height;
     this.#bodyTop = body.top;
     this.#trackLength = this.#track.clientHeight;
@@ -630,6 +632,9 @@ export class HexView extends HTMLElement {
     // A larger window shows more rows: the end of the file must not leave a hole below.
     const lastTop = this.#lastTop();
     if (this.#target.row > lastTop) this.#moveTo(lastTop);
+    // A smaller one, as when a list of matches opens above, must not hide where the cursor is.
+    const top = reveal(row, this.#target.row, this.wholeRows);
+    if (cursorShown && top !== this.#target.row) this.#moveTo(top);
     this.#invalidate();
   }
 

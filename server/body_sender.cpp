@@ -97,11 +97,13 @@ boost::system::result<std::size_t> send_handed_over(const SendContext& context, 
   std::size_t total = 0;
   while (total < length) {
     const boost::system::result<std::size_t> sent = context.connection->send_file(file, offset + total, length - total);
-    if (sent && *sent == 0) return make_error_code(PagingError::stale_version);
-    if (sent) {
+    if (sent && *sent > 0) {
       total += *sent;
       continue;
     }
+    // What was sent is told first; the error comes again.
+    if (total > 0) break;
+    if (sent) return make_error_code(PagingError::stale_version);
     if (sent.error() != boost::system::errc::resource_unavailable_try_again) return sent.error();
     break;
   }
@@ -216,6 +218,7 @@ bool SendTurn::add_encoded(const ContentPiece& piece, std::uint64_t done, Arrive
   if (length < rest) {
     const std::size_t whole = length / static_cast<std::size_t>(unit_bytes) * static_cast<std::size_t>(unit_bytes);
     if (whole == 0) {
+      scratch_->window.clear();
       must_wait_ = true;
       wait_offset_ = piece.offset + start + length;
       return false;

@@ -296,7 +296,9 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
         break;
       }
       // The header goes out with the first bytes of the body, or not at all.
-      if (turn.must_wait() && (!header_rendered || turn.size() == 0)) {
+      // Those at hand do go, whatever is behind them is waited for: given back, they could be evicted before the others
+      // are there, and the others before them, for ever.
+      if (turn.must_wait() && (header_rendered ? turn.size() == 0 : context.scratch->window.size() == 0)) {
         wait_for_a_page = true;
         page_offset = turn.wait_offset();
       } else {

@@ -364,7 +364,10 @@ Task<bool> serve_request(Worker* worker, Client* client) {
   client->parser.reset();
   ParseResult parsed;
   HeadEnd end = receive_head(exchange, parsed);
-  if (end == HeadEnd::incomplete) end = co_await await_head(&exchange, &parsed);
+  if (end == HeadEnd::incomplete) {
+    end = co_await await_head(&exchange, &parsed);
+    exchange.site = worker->site();  // README.md, rule 7
+  }
   if (end == HeadEnd::nothing) co_return true;
   if (end == HeadEnd::closed) co_return false;
   exchange.own_id = worker->next_request_id();

@@ -621,13 +621,14 @@ struct BufferPool::State {
     }
     std::uint64_t read_bytes = 0;
     error_code error;
-    if (Frame* const scratch = take_scratch()) {
+    Frame* const scratch = take_scratch();
+    if (scratch != nullptr) {
       error = populate(load, *scratch, read_bytes);
       give_back_transit(*scratch);
     }
     {
       const std::scoped_lock lock(mutex);
-      ++counts.populates;
+      if (scratch != nullptr) ++counts.populates;
       counts.populate_bytes += read_bytes;
       if (error) count_error(error);
     }
@@ -860,9 +861,17 @@ bool BufferPool::is_resident(const PageId& page) const noexcept {
 }
 
 bool BufferPool::is_reading(const FileVersion& file, std::uint64_t offset, std::uint64_t length) const noexcept {
-  const State& state = *state_;
-  if (state.reading_count.load(std::memory_order_seq_cst) == 0) return false;
+  State& state = *state_;
+  if (state.reading_count.load(std::memory_order_seq_cst) == 0 &&
+      state.queued_count.load(std::memory_order_seq_cst) == 0) {
+    return false;
+  }
   const std::scoped_lock lock(state.mutex);
+  // Who waits for a load has tried to read without waiting first, and by that had the kernel begin.
+  if (state.queued_count.load(std::memory_order_relaxed) != 0 || state.free_loads == nullptr ||
+      !state.may_load_from(file.device)) {
+    return true;
+  }
   return std::any_of(&state.loads[0], &state.loads[state.options.max_loads], [&](const State::Load& load) {
     if (!load.reading || load.inode != file.inode || load.device != file.device) return false;
     const std::uint64_t bytes = load.populate_bytes != 0 ? load.populate_bytes : load.count * page_bytes();
@@ -1027,12 +1036,14 @@ bool BufferPool::try_populate(const std::shared_ptr<ByteSource>& source, const F
     const std::scoped_lock lock(state.mutex);
     if (state.shutting_down || state.waiter_count >= state.options.max_waiters) return false;
     for (State::Load* other = state.populating; other != nullptr; other = other->populating_next) {
-      if (other->hash != hash || !(other->file == file)) continue;
+      if (!(other->file == file)) continue;
+      if (offset >= other->offset && offset + length <= other->offset + other->populate_bytes) {
+        ++state.counts.joined;
+        state.wait_for_populate(waiter, *other, deadline);
+        return true;
+      }
       // Who asks for another part of a page that is being populated begins its load.
-      if (offset < other->offset || offset + length > other->offset + other->populate_bytes) return false;
-      ++state.counts.joined;
-      state.wait_for_populate(waiter, *other, deadline);
-      return true;
+      if (other->hash == hash) return false;
     }
     if (state.free_loads == nullptr || state.next_to_serve() != nullptr ||
         !state.may_load_from(source->version().device)) {
@@ -1051,6 +1062,7 @@ bool BufferPool::try_populate(const std::shared_ptr<ByteSource>& source, const F
     state.wait_for_populate(waiter, *load, deadline);
   }
   state.submit(*load);
+  state.serve();  // refused, it gave its load back
   return true;
 }
 

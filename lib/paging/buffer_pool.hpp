@@ -133,9 +133,10 @@ class BufferPool {
   /// Whether the page is resident now. Counts and promotes nothing. Cost: one shard lock.
   [[nodiscard]] bool is_resident(const PageId& page) const noexcept;
 
-  /// Whether a disk thread is reading some of [offset, offset + length) of the file now, or is about to. The kernel has
-  /// such pages in its cache already, but whoever takes them waits for the disk. Thread-safe. Cost: nothing while
-  /// nothing is read; else the pool lock and a look at each load.
+  /// Whether some of [offset, offset + length) of the file may just be being read: a disk thread is at it or about to
+  /// be, or its disk has as many loads as it may have, or somebody waits for a load (a read that was tried without
+  /// waiting has begun all the same). The kernel has such pages in its cache already, but whoever takes them waits for
+  /// the disk. Thread-safe. Cost: nothing while nothing is read; else the pool lock and a look at each load.
   [[nodiscard]] bool is_reading(const FileVersion& file, std::uint64_t offset, std::uint64_t length) const noexcept;
 
   /// Gives `waiter` the page: at once (inline) when it is resident, else after a load that all who ask for the page

@@ -101,7 +101,8 @@ boost::system::error_code PagedReader::confirm(PinnedWindow& window) noexcept {
 }
 
 bool PagedReader::pass_by(std::uint64_t offset, std::uint64_t length) noexcept {
-  if (passed_by(offset)) pass_by_helps_ = false;
+  // Named again before anybody waited for it, it was not tried.
+  if (passed_by(offset) && pass_by_length_ == 0) pass_by_helps_ = false;
   if (!nowait_ || !pass_by_helps_ || length > BufferPool::max_populate_bytes) return false;
   pass_by_offset_ = offset;
   pass_by_length_ = static_cast<std::size_t>(length);

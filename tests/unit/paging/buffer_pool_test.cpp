@@ -814,6 +814,36 @@ TEST_CASE("all who ask for bytes that are being populated share the read") {
   CHECK(of_another.calls() == 1);
 }
 
+TEST_CASE("who asks for a later page of what is being populated shares the read, too") {
+  PopulateFixture test;
+  RecordingWaiter all, later, beyond;
+  REQUIRE(test.populate(0, 4 * page_bytes, all));
+  REQUIRE(test.populate(3 * page_bytes, page_bytes, later));
+  CHECK(test.executor.size() == 1);
+  CHECK(test.pool->statistics().joined == 1);
+  REQUIRE(test.populate(3 * page_bytes, page_bytes + 1, beyond));
+  CHECK(test.executor.size() == 2);
+  test.executor.run_all();
+  for (const RecordingWaiter* const waiter : {&all, &later, &beyond}) CHECK(waiter->calls() == 1);
+}
+
+TEST_CASE("a disk that has all the reads it may have may be reading anything") {
+  PopulateFixture test;
+  const ranged::FileVersion& version = test.source->version();
+  std::vector<RecordingWaiter> waiters(4);
+  // Of the four loads, three are this disk's share.
+  for (std::uint64_t i = 0; i < 2; ++i) REQUIRE(test.populate(i * page_bytes, 10, waiters[i]));
+  CHECK_FALSE(test.pool->is_reading(version, 100 * page_bytes, 1));
+  REQUIRE(test.populate(2 * page_bytes, 10, waiters[2]));
+  CHECK(test.pool->is_reading(version, 100 * page_bytes, 1));
+  // Held, it has tried to read without waiting before; another disk is not concerned by that share.
+  test.ask(3, waiters[3]);
+  CHECK(test.pool->is_reading(version, 3 * page_bytes, 1));
+  test.executor.run_all();
+  CHECK_FALSE(test.pool->is_reading(version, 0, 1 << 30));
+  waiters[3].guard().release();
+}
+
 TEST_CASE("what a disk thread is at is known until who waits is told") {
   PopulateFixture test;
   const ranged::FileVersion& version = test.source->version();

@@ -165,6 +165,23 @@ TEST_CASE("bytes that are not in memory after they were read alone come with the
   CHECK(test.pool->statistics().populates == 1);
 }
 
+TEST_CASE("a read alone that nobody has waited for yet was not in vain") {
+  Fixture test;
+  test.source->set_nowait(FakeSource::Nowait::blocks);
+  for (std::uint64_t offset = 5; offset < 40 * page_bytes; offset += 10 * page_bytes) {
+    test.reader->begin(offset, 100);
+    // Asked for twice: first behind what was sent without it.
+    CHECK(test.gather(offset, 100, 1 << 20) == 0);
+    CHECK(test.gather(offset, 100, 1 << 20) == 0);
+    RecordingWaiter waiter;
+    test.reader->wait(offset, waiter, never);
+    test.executor.run_all();
+    CHECK(waiter.calls() == 1);
+  }
+  CHECK(test.pool->statistics().populates == 4);
+  CHECK(test.pool->statistics().loads == 0);
+}
+
 TEST_CASE("what passes by is read once, in bounds, and where its source can tell what is in memory") {
   Fixture test;
   CHECK_FALSE(test.reader->pass_by(0, BufferPool::max_populate_bytes + 1));

@@ -105,9 +105,10 @@ boost::system::result<std::size_t> Connection::send_file(int file, std::uint64_t
   }
 }
 
-bool Connection::peer_gone() const noexcept {
+PeerState Connection::peer_state() const noexcept {
   pollfd state{descriptor_, POLLRDHUP, 0};  // POLLERR and POLLHUP are always told
-  return ::poll(&state, 1, 0) > 0;
+  if (::poll(&state, 1, 0) <= 0) return PeerState::there;
+  return (state.revents & (POLLERR | POLLHUP)) != 0 ? PeerState::gone : PeerState::finished;
 }
 
 Task<bool> Connection::wait_readable() {

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,9 +19,18 @@ namespace ranged::server {
 
 using Clock = std::chrono::steady_clock;
 
+/// In order: a state is followed by later ones only.
+enum class PeerState : std::uint8_t {
+  there,
+  /// It sends no more. It may read on (a half-closed connection), or have closed: then what it is sent next is answered
+  /// by a reset, and it is gone.
+  finished,
+  gone,
+};
+
 class Connection {
  public:
-  /// Takes over `descriptor` and registers it. `local` tells TCP from Unix sockets for the options that TCP has.
+  /// Takes over `descriptor` and registers it.
   Connection(int descriptor, Readiness& readiness) noexcept;
   ~Connection();
   Connection(const Connection&) = delete;
@@ -48,9 +58,9 @@ class Connection {
 
   /// Whether a receive is worth trying now.
   [[nodiscard]] bool readable() const noexcept { return watch_.readable(); }
-  /// Whether the peer has closed or reset its half: nobody waits for an answer that is long in the making. Thread-safe
-  /// as long as the connection lives. Cost: one system call.
-  [[nodiscard]] bool peer_gone() const noexcept;
+  /// What is known of the peer, for an answer that is long in the making. Thread-safe as long as the connection lives.
+  /// Cost: one system call.
+  [[nodiscard]] PeerState peer_state() const noexcept;
   /// Suspends until readable(): what wait_readable() waits for, without a frame of its own.
   [[nodiscard]] auto readable_edge() noexcept { return watch_.wait_readable(); }
   /// Suspends until a receive (send) is worth trying. False: the deadline passed, or the daemon stops.

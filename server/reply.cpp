@@ -117,6 +117,27 @@ void apply_preconditions(const Exchange& exchange, Reply& reply) {
 
 }  // namespace
 
+std::optional<Reply> conditional_reply(const Exchange& exchange, std::string_view entity_tag) {
+  const bool reads = exchange.head.method == Method::get || exchange.head.method == Method::head;
+  std::optional<Reply> reply;
+  switch (http::evaluate_preconditions(exchange.head.conditions, {entity_tag, std::nullopt},
+                                       exchange.worker->date_seconds())) {
+    case http::Precondition::holds:
+      return reply;
+    case http::Precondition::not_modified:
+      if (reads) {
+        reply.emplace();
+        reply->status = 304;
+        return reply;
+      }
+      [[fallthrough]];
+    case http::Precondition::failed:
+      break;
+  }
+  reply = problem_reply(problems::precondition_failed, "The file is another version than the request wants.");
+  return reply;
+}
+
 void write_common_fields(http::HeaderWriter& writer, const Exchange& exchange, std::uint16_t status) noexcept {
   if (const std::string_view line = protocol_status(status); !line.empty()) {
     writer.append(line);

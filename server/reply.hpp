@@ -10,6 +10,7 @@
 #include <ranged/http/response_plan.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,9 @@ Task<void> send_reply(Exchange* exchange, Reply* reply);
 
 /// A problem that asking again later may cure: with Retry-After as configured, in whole seconds, one at least.
 [[nodiscard]] Reply busy_reply(const Exchange& exchange, const ProblemType& problem, std::string_view detail);
+
+/// The answer when a precondition decides it (RFC 9110, 13.2): 304 or 412, for a file of that tag; else nothing.
+[[nodiscard]] std::optional<Reply> conditional_reply(const Exchange& exchange, std::string_view entity_tag);
 
 /// What a failed open or read of a file is to the client: 404, 403, 503 or 500, never telling an errno or a path.
 [[nodiscard]] Reply file_problem(const Exchange& exchange, const boost::system::error_code& error);

@@ -4,14 +4,31 @@
 #include <ranged/http/request_conditions.hpp>
 #include <ranged/http/want_digest.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace ranged::server {
 
 /// The methods of RFC 9110, 9.3 and RFC 5789. Methods are case-sensitive: "get" is `other`.
 enum class Method : std::uint8_t { get, head, options, post, put, delete_, patch, trace, connect, other };
+
+/// The lines of a field that is a list, in order: together they are one list (RFC 9110, 5.3). More than a client sends
+/// of Accept or the like are left out, which such a field may be in whole (12.5).
+class FieldLines {
+ public:
+  void add(std::string_view line) noexcept {
+    if (count_ < lines_.size()) lines_[count_++] = line;
+  }
+  [[nodiscard]] std::span<const std::string_view> lines() const noexcept { return {lines_.data(), count_}; }
+  friend bool operator==(const FieldLines&, const FieldLines&) noexcept = default;
+
+ private:
+  std::array<std::string_view, 4> lines_;
+  std::size_t count_ = 0;
+};
 
 /// The parts of a request head. All views are into the buffer that was parsed and live as long as it is neither moved
 /// nor overwritten; of a head that was known, into its KnownHeads but for Range. Of a field that came in several lines,
@@ -38,8 +55,8 @@ struct RequestHead {
   http::WantedDigest want_content_digest;
   http::RequestConditions conditions;  ///< Range and the If-... fields; `head` is set for HEAD
 
-  std::string_view accept;
-  std::string_view accept_encoding;
+  FieldLines accept;
+  FieldLines accept_encoding;
   std::string_view access_control_request_headers;
   std::string_view access_control_request_method;
   std::string_view authorization;

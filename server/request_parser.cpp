@@ -163,9 +163,9 @@ void HeadParser::on_field_impl(beast::http::field id, beast::string_view beast_n
       read_expectations(value, head_);
       return;
     case field::accept:
-      return keep_first(head_.accept, value);
+      return head_.accept.add(value);
     case field::accept_encoding:
-      return keep_first(head_.accept_encoding, value);
+      return head_.accept_encoding.add(value);
     case field::access_control_request_headers:
       return keep_first(head_.access_control_request_headers, value);
     case field::access_control_request_method:

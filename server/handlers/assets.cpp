@@ -25,7 +25,7 @@ const WebAsset* find_asset(std::string_view path) noexcept {
   return found != assets.end() && found->path == path ? &*found : nullptr;
 }
 
-/// Whether an Accept-Encoding field names `coding` with a quality above 0. ("*" does not say that a client knows a
+/// Whether a line of Accept-Encoding names `coding` with a quality above 0. ("*" does not say that a client knows a
 /// coding.)
 bool accepts_coding(std::string_view field, std::string_view coding) noexcept {
   while (!field.empty()) {
@@ -39,6 +39,11 @@ bool accepts_coding(std::string_view field, std::string_view coding) noexcept {
     return !weight.starts_with("q=0") || weight.find_first_of("123456789") != std::string_view::npos;
   }
   return false;
+}
+
+bool accepts(const Exchange& exchange, std::string_view coding) noexcept {
+  const auto lines = exchange.head.accept_encoding.lines();
+  return std::any_of(lines.begin(), lines.end(), [&](std::string_view line) { return accepts_coding(line, coding); });
 }
 
 std::string_view as_text(std::span<const unsigned char> bytes) noexcept {
@@ -63,11 +68,11 @@ Task<void> answer_asset(Exchange* exchange, std::string_view path) {
   std::string tag(asset->etag);
   reply.static_body = as_text(asset->identity);
   // Another coding is another representation, and has another tag (RFC 9110, 8.8.3.3).
-  if (!asset->brotli.empty() && accepts_coding(exchange->head.accept_encoding, "br")) {
+  if (!asset->brotli.empty() && accepts(*exchange, "br")) {
     reply.static_body = as_text(asset->brotli);
     reply.content_encoding = "br";
     tag.insert(tag.size() - 1, "-br");
-  } else if (!asset->gzip.empty() && accepts_coding(exchange->head.accept_encoding, "gzip")) {
+  } else if (!asset->gzip.empty() && accepts(*exchange, "gzip")) {
     reply.static_body = as_text(asset->gzip);
     reply.content_encoding = "gzip";
     tag.insert(tag.size() - 1, "-gz");

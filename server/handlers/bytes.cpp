@@ -2,8 +2,6 @@
 #include "server/handlers/parameters.hpp"
 #include "server/reply.hpp"
 
-#include <ranged/http/preconditions.hpp>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -67,29 +65,11 @@ std::string before_data(std::string_view name, const OpenFile& file, const Windo
                      quote(file.entity_tag), encoding);
 }
 
-/// The answer when a precondition decides it (RFC 9110, 13.2), else nothing.
-std::optional<Reply> conditional_reply(const Exchange& exchange, const OpenFile& file) {
-  std::optional<Reply> reply;
-  const http::Validators validators{file.entity_tag, std::nullopt};
-  switch (http::evaluate_preconditions(exchange.head.conditions, validators, exchange.worker->date_seconds())) {
-    case http::Precondition::holds:
-      return reply;
-    case http::Precondition::not_modified:
-      reply.emplace();
-      reply->status = 304;
-      break;
-    case http::Precondition::failed:
-      reply = problem_reply(problems::precondition_failed, "The file is another version than the request wants.");
-      break;
-  }
-  reply->entity_tag = file.entity_tag;
-  return reply;
-}
-
 /// False: the file turned out to be another version before anything was sent.
 Task<bool> send_window(Exchange* exchange, OpenFiles::Handle file, std::string_view name, Window window,
                        Encoding encoding, bool download) {
-  if (std::optional<Reply> reply = conditional_reply(*exchange, *file)) {
+  if (std::optional<Reply> reply = conditional_reply(*exchange, file->entity_tag)) {
+    reply->entity_tag = file->entity_tag;
     co_await send_reply(exchange, &*reply);
     co_return true;
   }

@@ -273,7 +273,7 @@ Task<void> answer_listing(Exchange* exchange, std::string_view name) {
       if (const std::string* const value = query->find("after")) after = *value;
     }
   }
-  const bool json = prefers_json(exchange->head.accept);
+  const bool json = prefers_json(exchange->head.accept.lines());
   const std::shared_ptr<OpenFiles> files = exchange->site->files;
   auto collect = [files, directory = std::string(name), after = std::move(after)]() -> boost::system::result<Listing> {
     return collect_listing(files->roots(), directory, after, max_listed_entries);

@@ -181,18 +181,20 @@ int quality_of(std::string_view parameters) noexcept {
 
 }  // namespace
 
-bool prefers_json(std::string_view accept) noexcept {
+bool prefers_json(std::span<const std::string_view> accept) noexcept {
   Quality json;
   Quality html;
-  while (!accept.empty()) {
-    const std::size_t comma = accept.find(',');
-    const std::string_view member = accept.substr(0, comma);
-    accept = comma == std::string_view::npos ? std::string_view{} : accept.substr(comma + 1);
-    const std::size_t semicolon = member.find(';');
-    const std::string_view range = http::trim_ows(member.substr(0, semicolon));
-    const int quality = semicolon == std::string_view::npos ? 1000 : quality_of(member.substr(semicolon));
-    json.consider(range, "application/json", "application/*", quality);
-    html.consider(range, "text/html", "text/*", quality);
+  for (std::string_view line : accept) {
+    while (!line.empty()) {
+      const std::size_t comma = line.find(',');
+      const std::string_view member = line.substr(0, comma);
+      line = comma == std::string_view::npos ? std::string_view{} : line.substr(comma + 1);
+      const std::size_t semicolon = member.find(';');
+      const std::string_view range = http::trim_ows(member.substr(0, semicolon));
+      const int quality = semicolon == std::string_view::npos ? 1000 : quality_of(member.substr(semicolon));
+      json.consider(range, "application/json", "application/*", quality);
+      html.consider(range, "text/html", "text/*", quality);
+    }
   }
   return json.value > html.value || (json.value == html.value && json.value > 0 && json.specificity > html.specificity);
 }

@@ -6,6 +6,7 @@
 #include <boost/system/result.hpp>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,10 +31,10 @@ struct Listing {
 /// `text` with every byte outside RFC 3986's unreserved set percent-encoded, '/' kept when `keep_slashes`.
 [[nodiscard]] std::string percent_encode(std::string_view text, bool keep_slashes);
 
-/// Whether an Accept field asks for JSON rather than HTML: application/json with a higher quality than text/html, each
-/// by the most specific range that matches (RFC 9110, 12.5.1). Browsers, crawlers and clients without the field get
-/// HTML.
-[[nodiscard]] bool prefers_json(std::string_view accept) noexcept;
+/// Whether the lines of an Accept field ask for JSON rather than HTML: application/json with a higher quality than
+/// text/html, each by the most specific range that matches (RFC 9110, 12.5.1). Browsers, crawlers and clients without
+/// the field get HTML.
+[[nodiscard]] bool prefers_json(std::span<const std::string_view> accept) noexcept;
 
 /// A page of links relative to the directory, which must be addressed with a trailing slash.
 [[nodiscard]] std::string render_listing_html(const Listing& listing);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -36,18 +37,25 @@ std::string_view render_header(const Exchange& exchange, std::string_view media_
   return writer.failed() ? std::string_view{} : writer.text();
 }
 
-/// One step, on a scan thread.
+/// One step, on a scan thread. Its time begins when it runs: one that had waited for its turn longer than that would
+/// give it up for nothing, again and again.
 struct StepCall {
   Scan* scan;
   ScanStep step;
-  boost::system::result<ScanState> operator()() const {
+  boost::system::result<ScanState> operator()() {
     give_way();
-    return scan->work(step);
+    step.deadline = Clock::now() + step_time;
+    try {
+      return scan->work(step);
+    } catch (const std::bad_alloc&) {
+      return make_error_code(boost::system::errc::not_enough_memory);  // this scan's end, nobody else's (rule 12)
+    }
   }
 };
 
-Task<boost::system::result<ScanState>> run_step(Exchange* exchange, Scan* scan, std::string* records) {
-  const ScanStep step{records, Clock::now() + step_time, &exchange->client->connection};
+Task<boost::system::result<ScanState>> run_step(Exchange* exchange, Scan* scan, std::string* records,
+                                                bool half_closed) {
+  const ScanStep step{records, {}, &exchange->client->connection, half_closed};
   DiskExecutor* const threads = exchange->worker->services().scan_threads;
   // The scan has its own deadlines; the connection's stands still while nothing is sent.
   exchange->client->connection.set_deadline(Clock::time_point::max());
@@ -104,22 +112,27 @@ Task<void> stream_scan(Exchange* exchange, const FileRequest* request, OpenFiles
   Clock::time_point told = began;
   std::uint64_t read_before = 0;
   std::string_view status;
+  bool half_closed = false;
   while (there && status.empty()) {
     records.clear();
-    const boost::system::result<ScanState> done = co_await run_step(exchange, scan.get(), &records);
+    const boost::system::result<ScanState> done = co_await run_step(exchange, scan.get(), &records, half_closed);
+    const PeerState peer = exchange->client->connection.peer_state();
     metrics.scan_bytes.fetch_add(scan->bytes_read() - read_before, std::memory_order_relaxed);
     read_before = scan->bytes_read();
     if (!done) {
       status = done.error() == make_error_code(StorageError::stale_version) ? "stale" : "failed";
     } else if (*done == ScanState::complete) {
       status = "complete";
-    } else if (exchange->client->connection.peer_gone()) {
+    } else if (peer == PeerState::gone) {
       exchange->report.end = SendEnd::client_left;
       break;
     } else if (exchange->client->connection.interrupted()) {
       // The daemon stops; what the socket still takes tells so.
       status = "stopped";
-    } else if (Clock::now() - told >= progress_interval) {
+    } else if ((peer == PeerState::finished && !half_closed) || Clock::now() - told >= progress_interval) {
+      // Told at once to who sends no more: one that has closed answers with a reset, one that reads on has its answer
+      // (RFC 9112, 9.6).
+      half_closed = peer == PeerState::finished;
       told = Clock::now();
       append_progress(records, *scan, began);
     }
@@ -239,9 +252,15 @@ Task<void> answer_scan(Exchange* exchange, const FileRequest* request, ScanFrame
     co_return;
   }
   OpenFiles::Handle file = std::move(*opened);
+  if (std::optional<Reply> reply = conditional_reply(*exchange, file->entity_tag)) {
+    reply->cache_control = "no-store";  // as of the stream itself
+    co_await send_reply(exchange, &*reply);
+    co_return;
+  }
   // Law 5: until its times can tell, a change might not show. What is read from then on is the version's.
   while (is_racily_clean(file->key.version(), std::chrono::system_clock::now()) && !exchange->is_head() &&
-         file->key.version().modified_ns <= std::chrono::system_clock::now().time_since_epoch().count()) {
+         std::max(file->key.version().modified_ns, file->key.version().changed_ns) <=
+             std::chrono::system_clock::now().time_since_epoch().count()) {
     co_await sleep_for(racily_clean_span);
   }
   const std::uint64_t size = file->key.version().size;

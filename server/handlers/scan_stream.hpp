@@ -33,11 +33,15 @@ struct ScanStep {
   std::string* records = nullptr;          ///< lines; allocated once for each scan
   Clock::time_point deadline;              ///< when the step is to end
   const Connection* connection = nullptr;  ///< the client's
+  bool half_closed = false;                ///< the client is known to have sent its last
 
   [[nodiscard]] bool records_full() const noexcept { return records->size() >= record_limit; }
-  /// Whether the step is to end now: time is up, or the client has gone. To be asked for each frame that is read. Cost:
-  /// one system call.
-  [[nodiscard]] bool must_pause() const noexcept { return Clock::now() >= deadline || connection->peer_gone(); }
+  /// Whether the step is to end now: time is up, or the client has closed, which only what it is sent can tell from
+  /// half of it. To be asked for each frame that is read. Cost: one system call.
+  [[nodiscard]] bool must_pause() const noexcept {
+    return Clock::now() >= deadline ||
+           connection->peer_state() > (half_closed ? PeerState::finished : PeerState::there);
+  }
 };
 
 /// How a step ended.

@@ -71,6 +71,11 @@ Task<void> answer_watch(Exchange* exchange) {
     co_return;
   }
   OpenFiles::Handle file = std::move(*opened);
+  if (std::optional<Reply> reply = conditional_reply(*exchange, file->entity_tag)) {
+    reply->cache_control = "no-store";  // as of the stream itself
+    co_await send_reply(exchange, &*reply);
+    co_return;
+  }
   exchange->keep_alive = false;  // it ends only when either side has enough
   RecordStream stream(exchange, "text/event-stream");
   bool there = co_await stream.begin();
@@ -79,13 +84,17 @@ Task<void> answer_watch(Exchange* exchange) {
   there = co_await stream.send(first);
   Connection& connection = exchange->client->connection;
   Clock::time_point told = Clock::now();
+  bool half_closed = false;  // and was sent something since
   while (there && !exchange->worker->draining() && !connection.interrupted()) {
     connection.set_deadline(Clock::time_point::max());
     co_await sleep_for(watch_interval);
-    if (connection.peer_gone()) {
+    const PeerState peer = connection.peer_state();
+    if (peer == PeerState::gone) {
       exchange->report.end = SendEnd::client_left;
       co_return;
     }
+    // What it is sent tells one that has closed from one that reads on (connection.hpp).
+    const bool tell_apart = peer == PeerState::finished && !half_closed;
     boost::system::result<OpenFiles::Handle> looked = co_await open_served_file(exchange, request.name);
     std::string event;
     if (!looked) {
@@ -95,11 +104,12 @@ Task<void> answer_watch(Exchange* exchange) {
     } else if ((*looked)->key.version() != file->key.version()) {
       file = std::move(*looked);
       event = version_event("change", request.name, *file);
-    } else if (Clock::now() - told >= heartbeat_interval) {
+    } else if (tell_apart || Clock::now() - told >= heartbeat_interval) {
       event = ": nothing new\n\n";
     }
     if (event.empty()) continue;
     told = Clock::now();
+    half_closed = peer == PeerState::finished;
     const bool gone = !looked;
     there = co_await stream.send(event);
     if (gone) break;

@@ -200,6 +200,22 @@ def test_every_success_is_conditional(daemon, target):
                 assert "Content-Type" not in response and response["Vary"] == plain["Vary"]
 
 
+@pytest.mark.parametrize("target", ["/search?file=ten.bin&text=x", "/digest?file=ten.bin", "/map?file=ten.bin", "/strings?file=ten.bin", "/extents?file=ten.bin", "/watch?file=ten.bin"])
+def test_what_is_found_in_a_file_is_conditional_on_the_file(daemon, target):
+    """13.1.1 and 13.1.2: a digest, say, of the version that a client has the tag of, or none. HEAD, because a watch has no end."""
+    tag = daemon.request("HEAD", "/files/ten.bin")["ETag"]
+    for name, value, status in (("If-Match", tag, 200), ("If-Match", "*", 200), ("If-Match", '"x"', 412), ("If-Match", f"W/{tag}", 412),
+                                ("If-None-Match", tag, 304), ("If-None-Match", f"W/{tag}", 304), ("If-None-Match", "*", 304), ("If-None-Match", '"x"', 200)):
+        response = daemon.request("HEAD", target, [(name, value)])
+        assert (response.status, response["Cache-Control"], "ETag" in response) == (status, "no-store", False), (name, value)
+    if "watch" not in target:
+        assert json.loads(daemon.get(target, ("If-Match", '"x"')).body)["type"] == "/problems/precondition-failed"
+        assert daemon.get(target, ("If-None-Match", tag)).status == 304
+    # 13.2.1: a condition does not hide that the request is wrong, nor that there is no file.
+    assert daemon.get(target + "&surprise=1", ("If-None-Match", "*")).status == 400
+    assert daemon.get(target.replace("ten.bin", "nothing"), ("If-None-Match", "*")).status == 404
+
+
 def test_range_is_ignored_on_windows(daemon):
     """14.2 lets it: offset and len say what is wanted."""
     response = daemon.get("/bytes?file=ten.bin&encoding=raw", ("Range", "bytes=0-1"))

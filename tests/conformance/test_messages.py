@@ -417,6 +417,22 @@ def test_a_half_closed_client_of_a_long_answer(site):
         connection.expect_end()
 
 
+@pytest.mark.parametrize("target", [
+    "/search?file=ten.bin&text=x", "/search?file=pages.bin&hex=ff", "/digest?file=ten.bin", "/digest?file=pages.bin", "/map?file=pages.bin&exact=1", "/strings?file=pages.bin", "/extents?file=ten.bin"])
+def test_a_half_closed_client_of_a_scan_is_answered(daemon, target):
+    """9112, 9.6: what it sent its last request for, whole, and what it sent behind it."""
+    with daemon.connect() as connection:
+        connection.send(build("GET", target) + build("GET", FILE))
+        connection.finish_sending()
+        response = connection.read_response()
+        assert response.status == 200
+        records = [json.loads(line) for line in response.body.splitlines()]
+        assert (records[0]["type"], records[-1]["type"], records[-1]["status"]) == ("begin", "end", "complete")
+        response = connection.read_response()
+        assert (response.status, response.body) == (200, content.expected(0, 10))
+        connection.expect_end()
+
+
 @pytest.mark.parametrize("part", [b"", b"\r\n", b"GET", b"GET /files/ten.bin HTTP/1.1\r\n", b"GET /files/ten.bin HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
 def test_a_client_that_ends_within_a_head_is_let_go(daemon, part):
     """Nothing to answer, or a 400: but no hanging, and no answer of a request that was not finished."""

@@ -339,6 +339,14 @@ def test_listings_are_negotiated(place, accept, media_type):
     assert "accept" in [name.strip().lower() for value in response.all("Vary") for name in value.split(",")]
 
 
+@pytest.mark.parametrize("lines, media_type", [
+    (("image/png", "application/json"), "application/json"), (("application/json", "image/png"), "application/json"),
+    (("text/html;q=0.1", "application/json"), "application/json"), (("application/json;q=0.1", "text/html"), "text/html")], ids=", ".join)
+def test_accept_in_several_lines_is_one_list(place, lines, media_type):
+    """9110, 5.3."""
+    assert place.daemon.get("/files/", *(("Accept", line) for line in lines))["Content-Type"].split(";")[0] == media_type
+
+
 def test_a_listing_follows_the_directory(place):
     path = place.root / "empty dir" / "new"
     path.write_bytes(b"new")

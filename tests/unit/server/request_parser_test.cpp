@@ -38,7 +38,7 @@ std::string describe(const ParseResult& result, const RequestHead& head) {
   add("continue", head.expect_continue ? "1" : "0");
   add("expect", head.expect_other ? "1" : "0");
   add("fields", std::to_string(head.field_count));
-  add("accept", head.accept);
+  for (const std::string_view line : head.accept.lines()) add("accept", line);
   add("origin", head.origin);
   add("agent", head.user_agent);
   add("range", head.conditions.range.value);
@@ -214,8 +214,10 @@ TEST_CASE("a request head is taken apart") {
   CHECK(head.conditions.head);
   CHECK(head.conditions.range.value == "bytes=0-9");
   CHECK(head.conditions.if_none_match.size() == 1);
-  CHECK(head.accept == "application/json");
-  CHECK(head.accept_encoding == "gzip");
+  REQUIRE(head.accept.lines().size() == 1);
+  CHECK(head.accept.lines()[0] == "application/json");
+  REQUIRE(head.accept_encoding.lines().size() == 1);
+  CHECK(head.accept_encoding.lines()[0] == "gzip");
   CHECK(head.origin == "http://o");
   CHECK(head.access_control_request_method == "GET");
   CHECK(head.access_control_request_headers == "Range");
@@ -319,13 +321,24 @@ TEST_CASE("expectations are told apart") {
   }
 }
 
+TEST_CASE("the lines of a list are kept in order, four of them") {
+  RequestHead head;
+  const std::string text = head_of({"GET / HTTP/1.1", "Host: a", "Accept: 1", "Accept: 2", "Accept-Encoding: x",
+                                    "Accept: 3", "Accept: 4", "Accept: 5", "Accept-Encoding: y"});
+  REQUIRE(RequestParser().parse(text, head, {}).state == State::complete);
+  REQUIRE(head.accept.lines().size() == 4);
+  CHECK(head.accept.lines()[0] == "1");
+  CHECK(head.accept.lines()[3] == "4");
+  REQUIRE(head.accept_encoding.lines().size() == 2);
+  CHECK(head.accept_encoding.lines()[1] == "y");
+}
+
 TEST_CASE("an empty value is not an absent one, and the first line of a field is kept") {
   RequestHead head;
   const std::string text =
       head_of({"GET / HTTP/1.1", "Accept:", "Accept: text/html", "Origin: a", "Origin: b", "Host:", "Host: c"});
   REQUIRE(RequestParser().parse(text, head, {}).state == State::complete);
-  CHECK(head.accept.empty());
-  CHECK(head.accept.data() != nullptr);
+  CHECK(head.accept.lines().size() == 2);
   CHECK(head.origin == "a");
   CHECK(head.host.empty());
   CHECK(head.host_lines == 2);

@@ -506,6 +506,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expect(foldRows(page)).toHaveCount(0);
       await expect(page.getByRole('button', { name: 'Fold', exact: true })).toBeVisible();
       expect(await violations(page)).toEqual([]);
+      // Zeros that are stored nowhere, selected.
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Shift+ArrowDown');
+      await expect(grid.view.locator('.byte.hole.selected').first()).toBeVisible();
+      expect(await violations(page)).toEqual([]);
     });
   });
 }

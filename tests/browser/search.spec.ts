@@ -159,6 +159,37 @@ test('next and previous go from match to match, over page edges and around the e
   await expect.poll(() => grid.get('cursor')).toBe(2 ** 33);
 });
 
+test('what was taken for bytes and is not there is looked for as text at a click', async ({ folder, page }) => {
+  writeFileSync(join(folder, 'log'), 'the server is dead');
+  const grid = new Grid(page);
+  await grid.open('log');
+  await search(page, 'dead');
+  await expect(page.getByRole('status').filter({ hasText: 'Not found' })).toHaveText('Not found as hex bytes');
+  await page.getByRole('button', { name: 'Search as text' }).click();
+  await expectSelected(grid, 14, 4);
+  await expect(field(page)).toBeFocused();
+  await search(page, 'absent', 'auto');
+  await expect(page.getByRole('status').filter({ hasText: 'Not found' })).toHaveText('Not found as text');
+  await expect(page.getByRole('button', { name: 'Search as text' })).toHaveCount(0);
+});
+
+test('who stops a search and goes on by keyboard stays on the button', async ({ folder, page }) => {
+  haystack(join(folder, 'disk.img'));
+  const grid = new Grid(page);
+  await grid.open('disk.img');
+  await search(page, slow, 'regex');
+  const stop = page.getByRole('button', { name: 'Stop' });
+  const goOn = page.getByRole('button', { name: 'Go on' });
+  await expect(progress(page)).toContainText('left');
+  await stop.focus();
+  await page.keyboard.press('Enter');
+  await expect(goOn).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(stop).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(goOn).toBeFocused();
+});
+
 test('a match in the last rows of a file stays in view when the list of matches opens above', async ({
   folder,
   page,

@@ -38,6 +38,8 @@ inline constexpr ProblemType permission{403, "/problems/permission", "Not permit
 inline constexpr ProblemType not_found{404, "/problems/not-found", "Not found"};
 /// A method that HTTP knows and this resource does not take; comes with Allow. (RFC 9110, 15.5.6)
 inline constexpr ProblemType method_not_allowed{405, "/problems/method-not-allowed", "Method not allowed"};
+/// The request did not come whole in time; closes the connection. (RFC 9110, 15.5.9)
+inline constexpr ProblemType request_timeout{408, "/problems/request-timeout", "Request timeout"};
 /// The file is not the version that the request demands. (RFC 9110, 15.5.13)
 inline constexpr ProblemType precondition_failed{412, "/problems/precondition-failed", "Precondition failed"};
 /// The target is longer than is read. (RFC 9110, 15.5.15)

@@ -247,9 +247,7 @@ Task<void> refuse_request(Exchange* exchange, Refusal refusal) {
 /// A head, or content, that has not come in time. The connection has been interrupted, so that nothing can be waited
 /// for any more: what the socket takes now is sent, the rest is not.
 Task<void> refuse_slow_head(Exchange* exchange) {
-  Reply reply;
-  reply.status = 408;
-  reply.cache_control = {};
+  Reply reply = problem_reply(problems::request_timeout, "The request did not come whole in time; send it again.");
   co_await send_reply(exchange, &reply);
 }
 

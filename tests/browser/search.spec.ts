@@ -173,6 +173,15 @@ test('what was taken for bytes and is not there is looked for as text at a click
   await expect(page.getByRole('button', { name: 'Search as text' })).toHaveCount(0);
 });
 
+test('a search of an empty file says why there is nothing', async ({ folder, page }) => {
+  writeFileSync(join(folder, 'empty'), '');
+  await page.goto('/view/empty');
+  await page.keyboard.press('/');
+  await field(page).fill('x');
+  await field(page).press('Enter');
+  await expect(page.locator('#find-outcome')).toHaveText('The file is empty');
+});
+
 test('who stops a search and goes on by keyboard stays on the button', async ({ folder, page }) => {
   haystack(join(folder, 'disk.img'));
   const grid = new Grid(page);

@@ -291,6 +291,7 @@ def test_a_dribbled_head_ends(hasty, begun):
         try:
             response = connection.read_response()
             assert response.status == 408 and response.closes
+            assert json.loads(response.body)["type"] == "/problems/request-timeout"
         except ConnectionCut as cut:
             assert cut.received == b""
 

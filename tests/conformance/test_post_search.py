@@ -230,6 +230,7 @@ def test_content_that_does_not_come_is_not_waited_for(root):
             connection.send(post(SEARCH)[:-1])
             response = connection.read_response()
             assert response.status == 408
+            assert json.loads(response.body)["type"] == "/problems/request-timeout"
             assert response.closes
             connection.expect_end()
         # What comes in time is waited for, however slowly: each byte counts.

@@ -134,7 +134,11 @@ export class Search {
       this.refused = result.message;
       return;
     }
-    if (!viewer.source || viewer.size === 0) return;
+    if (!viewer.source) return;
+    if (viewer.size === 0) {
+      this.refused = 'The file is empty';
+      return;
+    }
     if (this.outdated) {
       void this.renew(direction);
       return;

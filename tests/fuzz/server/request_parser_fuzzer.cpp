@@ -106,9 +106,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // It was known as soon as its last byte was there.
   REQUIRE(bytewise.buffer.size() == result.consumed);
   const char* const begin = whole.buffer.data();
-  for (const std::string_view view : {head.target, head.host, head.accept, head.origin, head.user_agent,
-                                      head.conditions.range.value, head.conditions.if_range.value}) {
+  const auto require_within = [&](std::string_view view) {
     if (view.data() != nullptr) REQUIRE((view.data() >= begin && view.data() + view.size() <= begin + result.consumed));
+  };
+  for (const std::string_view view : {head.target, head.host, head.origin, head.user_agent, head.conditions.range.value,
+                                      head.conditions.if_range.value}) {
+    require_within(view);
+  }
+  for (const FieldLines& field : {head.accept, head.accept_encoding}) {
+    for (const std::string_view line : field.lines()) require_within(line);
   }
   REQUIRE(head.target.size() <= RequestLimits().target_bytes);
   require_plain_reading(text.substr(0, result.consumed), head);

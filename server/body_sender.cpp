@@ -13,9 +13,8 @@ namespace {
 /// Below, copying the bytes through the pool or a transit frame costs less than the two system calls more that sendfile
 /// needs (README.md, costs).
 constexpr std::size_t hand_over_min = std::size_t{32} << 10;
-/// At a time: a client that takes half a megabyte while the next is handed over keeps up best (README.md, costs), and
-/// one that stops has no more than that in its socket.
-constexpr std::size_t hand_over_max = std::size_t{512} << 10;
+/// At a time: a client that takes a megabyte while the next is handed over keeps up best (README.md, costs).
+constexpr std::size_t hand_over_max = std::size_t{1} << 20;
 
 /// A part of a stretch, before a page that is not in the page cache.
 constexpr std::size_t hand_over_part_min = std::size_t{256} << 10;

@@ -33,6 +33,10 @@ struct SendScratch {
   /// Encoded bytes of one turn (base64, hex).
   static constexpr std::size_t encoding_room = std::size_t{64} << 10;
 
+  /// Sockets of the worker that may have the wide bound of unsent bytes, beside those that have it (README.md, rule 9):
+  /// 8 of 4 MiB.
+  unsigned wide_sockets = 8;
+
   /// Listings that may be made and sent beside those that are: with names of usual length some 100 KiB each, 2.5 MiB at
   /// worst.
   unsigned listings = 4;
@@ -59,6 +63,36 @@ struct SendReport {
   Clock::time_point first_byte;     ///< when the first send returned; the epoch if there was none
   std::uint32_t page_hits = 0;      ///< stretches of pages sent without a wait for them
   std::uint32_t page_misses = 0;    ///< pages waited for
+};
+
+/// The wide bound of unsent bytes for one response, as long as it lives and if there is one to be had.
+class WideSocket {
+ public:
+  WideSocket(Connection& connection, SendScratch& scratch) noexcept : connection_(&connection), scratch_(&scratch) {}
+  WideSocket(const WideSocket&) = delete;
+  WideSocket& operator=(const WideSocket&) = delete;
+  ~WideSocket() { give_back(); }
+
+  /// For a transfer that does not keep up: its place is another's.
+  void give_back() noexcept {
+    if (!wide_) return;
+    ++scratch_->wide_sockets;
+    connection_->set_wide(false);
+    wide_ = false;
+  }
+
+  /// Says how much of the response went out by hand-over: from 8 MiB on it is a transfer that keeps up.
+  void note(std::uint64_t handed_over_bytes) noexcept {
+    if (wide_ || handed_over_bytes < (std::uint64_t{8} << 20) || scratch_->wide_sockets == 0) return;
+    --scratch_->wide_sockets;
+    connection_->set_wide(true);
+    wide_ = true;
+  }
+
+ private:
+  Connection* connection_;
+  SendScratch* scratch_;
+  bool wide_ = false;
 };
 
 /// What a send needs of its surroundings; all outlive it.
@@ -201,7 +235,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
   constexpr std::chrono::milliseconds slow_client{250};
   /// What is sent without a wait before other connections get their turn, in bytes and in turns. While they are served
   /// the client takes what it has got, so that neither is at the other's socket (README.md, costs).
-  constexpr std::size_t bytes_in_a_row = std::size_t{512} << 10;
+  constexpr std::size_t bytes_in_a_row = std::size_t{1} << 20;
   constexpr unsigned turns_in_a_row = 16;
 
   const bool may_hand_over = context.may_hand_over;
@@ -214,6 +248,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
   std::uint64_t text_bytes = 0;
   std::uint64_t handed_over_bytes = 0;
   std::size_t sent_in_a_row = 0;
+  WideSocket wide_socket(*context.connection, *context.scratch);
   bool waited = false;  // since the file's version was looked at first
 
   for (unsigned turn_number = 1;; ++turn_number) {
@@ -268,6 +303,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
         sent = *result;
         progress.done += sent;
         handed_over_bytes += sent;
+        wide_socket.note(handed_over_bytes);
         report.body_bytes += sent;
       }
     } else {
@@ -366,6 +402,7 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
       // What waits long in a socket must not be there by reference (README.md, rule 3).
       const bool slow = Clock::now() - full_at > slow_client;
       context.may_hand_over = may_hand_over && !slow;
+      if (slow) wide_socket.give_back();
       if (!room) {
         report.end = SendEnd::client_stalled;
         break;

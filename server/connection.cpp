@@ -23,6 +23,9 @@ namespace {
 /// of the loop, little enough that thousands of stalled readers do not fill the machine's TCP memory.
 constexpr int unsent_low_water = 256 << 10;
 
+/// And for one that downloads at full speed: a client that takes gigabytes is woken less often (README.md, costs).
+constexpr int wide_unsent_low_water = 4 << 20;
+
 boost::system::error_code last_error() noexcept {
   return {errno, boost::system::system_category()};
 }
@@ -119,6 +122,11 @@ Task<bool> Connection::wait_readable() {
 Task<bool> Connection::wait_writable() {
   if (!watch_.writable()) co_await watch_.wait_writable();
   co_return !watch_.interrupted();
+}
+
+void Connection::set_wide(bool wide) noexcept {
+  const int bytes = wide ? wide_unsent_low_water : unsent_low_water;
+  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
 void Connection::shut_down_send() noexcept {

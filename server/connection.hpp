@@ -73,6 +73,10 @@ class Connection {
   void interrupt() { watch_.interrupt(); }
   [[nodiscard]] bool interrupted() const noexcept { return watch_.interrupted(); }
 
+  /// How many unsent bytes the kernel may hold for the socket: the usual bound, or a wide one for a transfer that keeps
+  /// up (README.md, rule 9).
+  void set_wide(bool wide) noexcept;
+
   /// Ends our half, so that the peer sees the end after the last byte.
   void shut_down_send() noexcept;
   /// Whether something that was sent has not reached the client's machine yet (SIOCOUTQ, tcp(7)). One system call.

@@ -48,7 +48,7 @@ def test_stalled_readers_leave_others_their_rate(big):
           f"{max(among):.0f} ({statistics.median(among):.0f}): {ratio:.2f}; send queue at most {max(queues) >> 10} KiB, "
           f"TCP memory {max(memory) / MIB:.0f} MiB")
     assert ratio >= 0.7
-    # 256 KiB may be unsent of each (TCP_NOTSENT_LOWAT) and one send of 512 KiB more; the rest is the receiver's buffer, and
+    # 256 KiB may be unsent of each (TCP_NOTSENT_LOWAT) and one send more; the rest is the receiver's buffer, and
     # what the kernel's own structures cost.
     assert max(queues) <= MIB
     assert max(memory) <= STALLED * 2 * MIB

@@ -94,11 +94,19 @@ class ReplyHeader final : public HeaderSource {
   const Reply* reply_;
 };
 
+/// What the request's conditions say of a representation of that tag. To who does more than read, 304 is no answer:
+/// If-None-Match fails then (RFC 9110, 13.1.2).
+http::Precondition evaluate_conditions(const Exchange& exchange, std::string_view entity_tag) noexcept {
+  const http::Precondition outcome = http::evaluate_preconditions(exchange.head.conditions, {entity_tag, std::nullopt},
+                                                                  exchange.worker->date_seconds());
+  const bool reads = exchange.head.method == Method::get || exchange.head.method == Method::head;
+  return outcome == http::Precondition::not_modified && !reads ? http::Precondition::failed : outcome;
+}
+
 /// Every success is conditional (RFC 9110, 13.2.1). Where there is no tag, `*` alone names what is there.
 void apply_preconditions(const Exchange& exchange, Reply& reply) {
   if (reply.status != 200) return;
-  const http::Validators validators{reply.entity_tag, std::nullopt};
-  switch (http::evaluate_preconditions(exchange.head.conditions, validators, exchange.worker->date_seconds())) {
+  switch (evaluate_conditions(exchange, reply.entity_tag)) {
     case http::Precondition::holds:
       break;
     case http::Precondition::not_modified:
@@ -118,24 +126,18 @@ void apply_preconditions(const Exchange& exchange, Reply& reply) {
 }  // namespace
 
 std::optional<Reply> conditional_reply(const Exchange& exchange, std::string_view entity_tag) {
-  const bool reads = exchange.head.method == Method::get || exchange.head.method == Method::head;
-  std::optional<Reply> reply;
-  switch (http::evaluate_preconditions(exchange.head.conditions, {entity_tag, std::nullopt},
-                                       exchange.worker->date_seconds())) {
+  switch (evaluate_conditions(exchange, entity_tag)) {
     case http::Precondition::holds:
-      return reply;
-    case http::Precondition::not_modified:
-      if (reads) {
-        reply.emplace();
-        reply->status = 304;
-        return reply;
-      }
-      [[fallthrough]];
-    case http::Precondition::failed:
       break;
+    case http::Precondition::not_modified: {
+      Reply reply;
+      reply.status = 304;
+      return reply;
+    }
+    case http::Precondition::failed:
+      return problem_reply(problems::precondition_failed, "The file is another version than the request wants.");
   }
-  reply = problem_reply(problems::precondition_failed, "The file is another version than the request wants.");
-  return reply;
+  return std::nullopt;
 }
 
 void write_common_fields(http::HeaderWriter& writer, const Exchange& exchange, std::uint16_t status) noexcept {

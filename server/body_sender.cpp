@@ -66,9 +66,14 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
     if (rest < long_stretch || length <= hand_over_part_min) return HandOver{0, context.reader->pass_by(offset, rest)};
     length = hand_over_part_min;
   }
-  // The kernel counts pages as cached from the moment that their read begins: what a disk thread is at may not be in
-  // memory yet, and a disk that hangs would have this thread with it. (Asked after the look into the cache, so that a
-  // read that began before it is either seen here or over.)
+  // The kernel counts pages as cached from the moment that their read begins, and a disk that hangs would have this
+  // thread with it. What the kernel reads ahead by itself it reads in order, so that the last byte tells. A disk thread
+  // waits for what is under way.
+  if (!is_in_memory(context, offset + length - 1, 1)) {
+    return HandOver{0, !resident && context.reader->pass_by(offset, length)};
+  }
+  // What a disk thread is at may come in any order. (Asked after the look into the cache, so that a read that began
+  // before it is either seen here or over.)
   if (context.reader->is_reading(offset, length)) {
     length = std::min(length, looked_through_max);
     if (!is_in_memory(context, offset, length)) {

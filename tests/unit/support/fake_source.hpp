@@ -83,12 +83,20 @@ class FakeSource final : public ByteSource {
     if (nowait_ == Nowait::blocks) return StorageError::would_block;
     if (nowait_ == Nowait::unsupported) return StorageError::nowait_unsupported;
     if (offset >= cached_until_) return StorageError::would_block;
-    return fill(offset, buffers);
+    auto count = fill(offset, buffers);
+    if (count) *count = static_cast<std::size_t>(std::min<std::uint64_t>(*count, cached_until_ - offset));
+    return count;
   }
 
   boost::system::result<FileVersion> current_version() noexcept override {
     const std::scoped_lock lock(mutex_);
     return current_;
+  }
+
+  boost::system::result<bool> is_cached(std::uint64_t offset, std::uint64_t length) noexcept override {
+    const std::scoped_lock lock(mutex_);
+    if (!known_until_) return StorageError::nowait_unsupported;
+    return offset + length <= *known_until_;
   }
 
   void set_nowait(Nowait nowait) {
@@ -97,6 +105,11 @@ class FakeSource final : public ByteSource {
   /// From here on read_nowait() would block.
   void cache_until(std::uint64_t offset) {
     set([&] { cached_until_ = offset; });
+  }
+  /// From here on is_cached() says no, which could not tell until now. As with a kernel, what it says yes to may still
+  /// be under way: cache_until() is of what has come.
+  void know_until(std::uint64_t offset) {
+    set([&] { known_until_ = offset; });
   }
   /// Called once, within the next read_nowait(), with no lock held.
   void on_next_nowait(std::function<void()> hook) {
@@ -167,6 +180,7 @@ class FakeSource final : public ByteSource {
   FileVersion current_;
   Nowait nowait_ = Nowait::served;
   std::uint64_t cached_until_ = ~std::uint64_t{0};
+  std::optional<std::uint64_t> known_until_;
   std::function<void()> nowait_hook_;
   std::size_t most_ = std::size_t{1} << 40;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> failure_;

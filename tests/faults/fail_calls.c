@@ -34,6 +34,8 @@ enum kind {
   kind_sendfile, /* sendfile */
   kind_watch,    /* epoll_ctl that adds */
   kind_memory,   /* malloc and its like, operator new among them */
+  kind_nowait,   /* preadv2 with RWF_NOWAIT, which is of kind_read too */
+  kind_look,     /* cachestat */
 };
 
 /* As the test has it: struct "<IIIIIIIIqq". */
@@ -132,6 +134,7 @@ static ssize_t half(ssize_t (*call)(int, const struct iovec*, int, off_t, int), 
 
 ssize_t preadv2(int file, const struct iovec* vector, int count, off_t offset, int flags) {
   if ((flags & 8 /* RWF_NOWAIT */) == 0) hang_while_told(file);
+  if ((flags & 8) != 0 && fails(kind_nowait)) return error_of();
   if (fails(kind_read)) return atomic_load(&orders->error) != 0 ? error_of() : half(real_preadv2, file, vector, offset, flags);
   return real_preadv2(file, vector, count, offset, flags);
 }
@@ -164,7 +167,7 @@ int openat(int directory, const char* path, int flags, ...) {
   return (int)syscall(SYS_openat, directory, path, flags, mode);
 }
 
-/* openat2 has no function of its own. */
+/* openat2 and cachestat have no functions of their own. */
 long syscall(long number, ...) {
   va_list list;
   va_start(list, number);
@@ -172,6 +175,7 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; ++i) a[i] = va_arg(list, long);
   va_end(list);
   if (number == 437 /* openat2 */ && fails(kind_open)) return error_of();
+  if (number == 451 /* cachestat */ && fails(kind_look)) return error_of();
   return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

@@ -11,7 +11,7 @@ from harness.daemon import Daemon
 from harness.http import Connection, build, wait_until
 
 SHIM = pathlib.Path(__file__).with_name("fail_calls.c")
-KINDS = ("none", "read", "open", "stat", "list", "accept", "receive", "send", "sendfile", "watch", "memory")
+KINDS = ("none", "read", "open", "stat", "list", "accept", "receive", "send", "sendfile", "watch", "memory", "nowait", "look")
 LAYOUT = struct.Struct("<IIIiIIIIQq")  # struct orders of the shim
 FRAME_STATES = ("free", "resident", "loading")
 

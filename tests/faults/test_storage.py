@@ -1,5 +1,6 @@
 """Disks that fail and disks that hang: real files of a file system of ours (nbdfuse), and calls that never return."""
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from harness import content
+from harness import content, multipart
 from harness.daemon import Daemon
 from harness.http import Connection, ConnectionCut, build, wait_until
 from acceptance.support import MIB, PAGE, age
@@ -229,6 +230,28 @@ def test_reads_that_never_return(shim, sound, tmp_path_factory):
             daemon.wait_until_unpinned()
     finally:
         hanging.unlink()
+
+
+def test_many_sets_of_ranges_where_nothing_can_be_read_without_waiting(shim, tmp_path, tmp_path_factory):
+    """Each wants more pages at once than its share of the pool: those at hand go, and none waits for all of its own to be there together."""
+    clients, ranges, page, length = 100, 16, 4096, 100
+    size = clients * ranges * page
+    content.write_pattern(tmp_path / "file.bin", size)
+    age(tmp_path / "file.bin")
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(tmp_path, options=["--pool-size", "512KiB", "--page-size", "4KiB", "--threads", "1"], env=faults.environment) as daemon:
+        assert daemon.metric("ranged_pool_bytes") < size // 8
+        faults.arm("nowait", 1, errno.EOPNOTSUPP, for_good=True)
+        # No two clients want the same page.
+        places = [[page * (clients * number + client) + client for number in range(ranges)] for client in range(clients)]
+        asked = [ask(daemon, "/files/file.bin", [("Range", "bytes=" + ",".join(f"{first}-{first + length - 1}" for first in wanted))]) for wanted in places]
+        for connection, wanted in zip(asked, places):
+            with connection:
+                response = connection.read_response()
+                assert response.status == 206, response
+                assert [(part.first, part.body) for part in multipart.parse(response)] == [(first, content.expected(first, length)) for first in wanted]
+        assert daemon.metric("ranged_nowait_reads_total", result="unsupported") >= clients
+        daemon.wait_until_unpinned()
 
 
 def test_a_directory_that_vanishes(sound):

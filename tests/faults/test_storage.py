@@ -14,7 +14,7 @@ from harness import content, multipart
 from harness.daemon import Daemon
 from harness.http import Connection, ConnectionCut, build, wait_until
 from acceptance.support import MIB, PAGE, age
-from faults.support import Faults, Watched
+from faults.support import Faults, Watched, clock_of
 
 SIZE = 8 * MIB
 
@@ -202,34 +202,79 @@ def test_a_disk_that_hangs_does_not_hold_up_the_end(disk, sound):
         disk.release()
 
 
-def test_reads_that_never_return(shim, sound, tmp_path_factory):
-    """The same without a file system of ours: reads of one device wait in the daemon until they are told to go on."""
-    folder = tmp_path_factory.mktemp("orders")
-    other = pathlib.Path("/dev/shm")
-    if other.stat().st_dev == sound.stat().st_dev:
+@pytest.fixture
+def elsewhere(sound):
+    """A file on another disk than `sound`, as device numbers go."""
+    folder = pathlib.Path("/dev/shm")
+    if folder.stat().st_dev == sound.stat().st_dev:
         pytest.skip("a second file system is needed")
-    hanging = other / f"ranged-test-{os.getpid()}.bin"
-    content.write_pattern(hanging, SIZE)
-    try:
-        age(hanging)
-        faults = Faults(shim, folder)
-        with Daemon(f"disk={hanging}", f"sound={sound}", options=OPTIONS, env=faults.environment) as daemon:
-            faults.arm("read", 10 ** 9, 0)  # nothing of that kind fails
-            faults.hang(hanging)
-            begin = time.monotonic()
-            # What the page cache has it gives on the event loop; a page asked for a second time, and its neighbours, are loaded.
-            asked = [ask(daemon, "/files/disk", [("Range", f"bytes={n * PAGE}-{n * PAGE + 3 * PAGE}")]) for n in range(40)]
-            for number in range(60):
-                check_sound(daemon, number * 2 * PAGE)
-            for connection in asked:
-                with connection:
-                    connection.read_response()
-            assert time.monotonic() - begin < 15
-            faults.release()
-            wait_until(lambda: faults.hanging == 0, "all reads have returned")
-            daemon.wait_until_unpinned()
-    finally:
-        hanging.unlink()
+    path = folder / f"ranged-test-{os.getpid()}.bin"
+    content.write_pattern(path, SIZE)
+    age(path)
+    yield path
+    path.unlink()
+
+
+def test_reads_that_never_return(shim, sound, elsewhere, tmp_path_factory):
+    """The same without a file system of ours: reads of one device wait in the daemon until they are told to go on."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(f"disk={elsewhere}", f"sound={sound}", options=OPTIONS, env=faults.environment) as daemon:
+        faults.arm("read", 10 ** 9, 0)  # nothing of that kind fails
+        faults.hang(elsewhere)
+        begin = time.monotonic()
+        # What the page cache has it gives on the event loop; a page asked for a second time, and its neighbours, are loaded.
+        asked = [ask(daemon, "/files/disk", [("Range", f"bytes={n * PAGE}-{n * PAGE + 3 * PAGE}")]) for n in range(40)]
+        for number in range(60):
+            check_sound(daemon, number * 2 * PAGE)
+        for connection in asked:
+            with connection:
+                connection.read_response()
+        assert time.monotonic() - begin < 15
+        faults.release()
+        wait_until(lambda: faults.hanging == 0, "all reads have returned")
+        daemon.wait_until_unpinned()
+
+
+@pytest.mark.parametrize("loads", [4, 32], ids=["all reads that the disk may have", "reads to spare"])
+def test_nothing_is_handed_over_that_a_disk_that_hangs_is_reading(shim, sound, elsewhere, tmp_path_factory, loads):
+    """Law 6: the kernel counts a page as cached from the moment that its read begins, whoever began it; sendfile would wait for that disk."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    asked = []
+
+    def ask_disk(first, length):
+        asked.append((first, length, ask(daemon, "/files/disk", [("Range", f"bytes={first}-{first + length - 1}")])))
+        # The one event loop has looked at what came before this; it waits for nothing but events.
+        check_sound(daemon, len(asked) * PAGE, 3 * PAGE)
+
+    options = ["--threads", "1", "--disk-threads", "8", "--max-loads", str(loads), "--pool-wait-timeout", "60s"]
+    with Daemon(f"disk={elsewhere}", f"sound={sound}", options=options, env=faults.environment) as daemon:
+        faults.jump(3600)  # files seem left alone for long: only then are they handed over
+        wait_until(lambda: clock_of(daemon) > time.time() + 1800, "the date follows")
+        faults.hang(elsewhere, within=True)
+        # A populating read, and who wants the same, all of it or a part.
+        for first, length in ((0, 100_000), (0, 100_000), (40_000, 50_000)):
+            ask_disk(first, length)
+        assert daemon.metric("ranged_page_loads_in_flight") == 1
+        # A long stretch has its pages loaded and read ahead.
+        for first, length in ((MIB, 2 * MIB), (MIB, 2 * MIB), (MIB + 3 * PAGE, 100_000)):
+            ask_disk(first, length)
+        # As many more as bring the disk to its share of the smaller number of loads.
+        for number in range(4):
+            ask_disk(4 * MIB + number * 3 * PAGE, PAGE)
+        # A little is tried without waiting: by that the kernel begins to read, whether or not a disk thread comes to it.
+        for number in range(4):
+            first = 6 * MIB + number * 5 * PAGE
+            ask_disk(first, 100)
+            ask_disk(first, 100_000)
+            ask_disk(first + 8192, 50_000)
+        assert daemon.metric("ranged_http_response_bytes_total", path="sendfile") > len(asked) * PAGE
+        assert faults.slept == 0
+        faults.release()
+        for first, length, connection in asked:
+            with connection:
+                response = connection.read_response()
+                assert response.status == 206 and content.first_difference(response.body, first) is None and len(response.body) == length
+        daemon.wait_until_unpinned()
 
 
 def test_many_sets_of_ranges_where_nothing_can_be_read_without_waiting(shim, tmp_path, tmp_path_factory):

@@ -144,6 +144,11 @@ void render_pool(Exposition& out, const BufferPoolStatistics& pool) {
   out.single("ranged_populate_reads_total", "counter", "Reads of the disk threads into the page cache alone.",
              pool.populates);
   out.single("ranged_populate_read_bytes_total", "counter", "Bytes of those.", pool.populate_bytes);
+  out.family("ranged_populate_reads_failed_total", "counter",
+             "Reads into the page cache alone that could not be made, by what was lacking.");
+  out.sample(R"({reason="no_load"})", pool.populates_forgone);
+  out.sample(R"({reason="queue_full"})", pool.populates_refused);
+  out.sample(R"({reason="no_frame"})", pool.populates_frameless);
   out.family("ranged_prefetches_total", "counter", "Pages of readahead, by outcome.");
   out.sample(R"({result="started"})", pool.prefetches);
   out.sample(R"({result="dropped"})", pool.prefetches_dropped);

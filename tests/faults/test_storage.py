@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -204,15 +205,14 @@ def test_a_disk_that_hangs_does_not_hold_up_the_end(disk, sound):
 
 @pytest.fixture
 def elsewhere(sound):
-    """A file on another disk than `sound`, as device numbers go."""
-    folder = pathlib.Path("/dev/shm")
-    if folder.stat().st_dev == sound.stat().st_dev:
+    """A file on another disk than `sound`, as device numbers go, and alone in its directory."""
+    if pathlib.Path("/dev/shm").stat().st_dev == sound.stat().st_dev:
         pytest.skip("a second file system is needed")
-    path = folder / f"ranged-test-{os.getpid()}.bin"
-    content.write_pattern(path, SIZE)
-    age(path)
-    yield path
-    path.unlink()
+    with tempfile.TemporaryDirectory(prefix="ranged-test-", dir="/dev/shm") as folder:
+        path = pathlib.Path(folder) / "file.bin"
+        content.write_pattern(path, SIZE)
+        age(path)
+        yield path
 
 
 def test_reads_that_never_return(shim, sound, elsewhere, tmp_path_factory):
@@ -274,6 +274,56 @@ def test_nothing_is_handed_over_that_a_disk_that_hangs_is_reading(shim, sound, e
             with connection:
                 response = connection.read_response()
                 assert response.status == 206 and content.first_difference(response.body, first) is None and len(response.body) == length
+        daemon.wait_until_unpinned()
+
+
+@pytest.mark.parametrize("reason, requests, options", [
+    ("no_load", 24, ["--max-loads", "4"]), ("no_frame", 6, ["--max-loads", "10", "--disk-threads", "16", "--pool-size", "4MiB"])],
+    ids=lambda value: value if isinstance(value, str) else "")
+def test_reads_into_the_page_cache_that_cannot_be_made(shim, sound, elsewhere, tmp_path_factory, reason, requests, options):
+    """They are counted, and whoever asked is served by a load of the page."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(f"disk={elsewhere}", f"sound={sound}", options=["--threads", "1", "--pool-wait-timeout", "60s", *options], env=faults.environment) as daemon:
+        faults.hang(elsewhere, within=True)
+        places = [number * 5 * PAGE for number in range(requests)]
+        asked = [ask(daemon, "/files/disk", [("Range", f"bytes={first}-{first + 999}")]) for first in places]
+        wait_until(lambda: daemon.metric("ranged_populate_reads_failed_total", reason=reason) > 0, "it is counted")
+        check_sound(daemon, 0)
+        faults.release()
+        for first, connection in zip(places, asked):
+            with connection:
+                response = connection.read_response()
+                assert (response.status, response.body) == (206, content.expected(first, 1000))
+        for other in ("no_load", "queue_full", "no_frame"):
+            assert (daemon.metric("ranged_populate_reads_failed_total", reason=other) > 0) == (other == reason), other
+        daemon.wait_until_unpinned()
+
+
+def test_a_read_into_the_page_cache_for_which_the_queue_is_full(shim, sound, elsewhere, tmp_path_factory):
+    """It is counted, and whoever asked is told to come again; others are served."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    options = ["--threads", "1", "--max-loads", "16", "--disk-threads", "4", "--disk-queue", "16", "--stale-after", "1h", "--pool-wait-timeout", "60s"]
+    with Daemon(f"disk={elsewhere.parent}", f"sound={sound}", options=options, env=faults.environment) as daemon:
+        assert daemon.get("/files/disk/file.bin", ("Range", "bytes=0-9")).body == content.expected(0, 10)
+        check_sound(daemon, 0)
+        faults.hang(elsewhere, within=True)
+        # Three reads are the disk's share of the threads, twelve looks at its files that of the queue.
+        places = [number * 5 * PAGE for number in range(1, 4)]
+        asked = [ask(daemon, "/files/disk/file.bin", [("Range", f"bytes={first}-{first + 999}")]) for first in places]
+        wait_until(lambda: faults.hanging == 3, "all threads that the disk may have are at it")
+        looks = [ask(daemon, f"/files/disk/none{number}") for number in range(12)]
+        wait_until(lambda: daemon.metric("ranged_disk_tasks_queued") == 12, "its share of the queue is full")
+        check_problem(daemon.get("/files/disk/file.bin", ("Range", f"bytes={MIB * 5}-{MIB * 5 + 999}")), 503)
+        assert daemon.metric("ranged_populate_reads_failed_total", reason="queue_full") == 1
+        check_sound(daemon, 0)
+        faults.release()
+        for first, connection in zip(places, asked):
+            with connection:
+                response = connection.read_response()
+                assert (response.status, response.body) == (206, content.expected(first, 1000))
+        for connection in looks:
+            with connection:
+                check_problem(connection.read_response(), 404)
         daemon.wait_until_unpinned()
 
 

@@ -767,6 +767,7 @@ TEST_CASE("who waits for a populating read is told of its error") {
   REQUIRE(test.populate(page_bytes, 10, refused));
   CHECK(refused.error() == PagingError::overloaded);
   CHECK(test.pool->statistics().waits_refused == 1);
+  CHECK(test.pool->statistics().populates_refused == 1);
   CHECK(test.pool->statistics().populates == 1);
   CHECK(test.pool->statistics().loads_in_flight == 0);
 }
@@ -813,6 +814,7 @@ TEST_CASE("a populating read is not begun for a page that is in the pool, coming
   CHECK(test.executor.size() == 3);
   test.executor.run_all();
   CHECK(none.calls() == 0);
+  CHECK(test.pool->statistics().populates_forgone == 0);  // it comes with its page, as it should
   CHECK(populating.calls() == 1);
   CHECK(elsewhere.calls() == 1);
   loading.guard().release();
@@ -917,6 +919,7 @@ TEST_CASE("a populating read takes nothing from who waits, and no more than ther
   test.ask(3, waiters[3]);
   CHECK(test.executor.run_one());
   CHECK_FALSE(test.populate(4 * page_bytes, 10, none));
+  CHECK(test.pool->statistics().populates_forgone == 2);
   test.executor.run_all();
   CHECK(none.calls() == 0);
   for (const RecordingWaiter& waiter : waiters) CHECK(waiter.calls() == 1);
@@ -938,11 +941,13 @@ TEST_CASE("a populating read leaves half of the transit frames alone: without on
   CHECK(test.source->reads() == 0);
   CHECK(test.pool->statistics().populate_bytes == 0);
   CHECK(test.pool->statistics().populates == 0);
+  CHECK(test.pool->statistics().populates_frameless == 1);
   passed->release();
   RecordingWaiter again;
   REQUIRE(test.populate(2 * page_bytes, 10, again));
   test.executor.run_all();
   CHECK(test.pool->statistics().populate_bytes == 10);
+  CHECK(test.pool->statistics().populates_frameless == 1);
 }
 
 TEST_CASE("who waits for a populating read can leave, and is not kept past a deadline or the pool's end") {

@@ -269,6 +269,11 @@ def test_nothing_is_handed_over_that_a_disk_that_hangs_is_reading(shim, sound, e
             ask_disk(first + 8192, 50_000)
         assert daemon.metric("ranged_http_response_bytes_total", path="sendfile") > len(asked) * PAGE
         assert faults.slept == 0
+        # That costs a copy where anything may be being read: of the disk that is well, too, while somebody waits for a load.
+        assert daemon.metric("ranged_hand_over_checks_total", result="not_in_memory") > 0
+        copied = daemon.metric("ranged_hand_over_checks_total", result="in_memory")
+        assert (copied > 0) == (loads == 4)
+        assert daemon.metric("ranged_hand_over_check_bytes_total") == copied * 3 * PAGE
         faults.release()
         for first, length, connection in asked:
             with connection:
@@ -324,6 +329,23 @@ def test_a_read_into_the_page_cache_for_which_the_queue_is_full(shim, sound, els
         for connection in looks:
             with connection:
                 check_problem(connection.read_response(), 404)
+        daemon.wait_until_unpinned()
+
+
+@pytest.mark.parametrize("error", [None, errno.ENOSYS, errno.EPERM], ids=["a kernel that tells", "an old kernel", "a sandbox"])
+def test_a_kernel_that_does_not_tell_what_is_in_the_page_cache(shim, sound, tmp_path_factory, error):
+    """All is copied then, and counted."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(f"sound={sound}", options=["--threads", "1"], env=faults.environment) as daemon:
+        faults.jump(3600)  # files seem left alone for long: only then are they handed over
+        wait_until(lambda: clock_of(daemon) > time.time() + 1800, "the date follows")
+        if error is not None:
+            faults.arm("look", 1, error, for_good=True)
+        for first in range(0, SIZE, MIB):
+            check_sound(daemon, first, MIB)
+        assert (daemon.metric("ranged_hand_overs_unsupported_total") > 0) == (error is not None)
+        handed_over = daemon.metric("ranged_http_response_bytes_total", path="sendfile")
+        assert handed_over == 0 if error is not None else handed_over > SIZE // 2
         daemon.wait_until_unpinned()
 
 

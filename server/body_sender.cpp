@@ -30,7 +30,7 @@ constexpr std::size_t long_stretch = std::size_t{1} << 20;
 constexpr std::size_t looked_through_max = std::size_t{512} << 10;
 
 /// Whether the bytes can be read without waiting: by reading them, which is sure where a look into the page cache is
-/// not. At most looked_through_max.
+/// not. At most looked_through_max. It costs a copy that handing over is to save, so it is counted.
 bool is_in_memory(const SendContext& context, std::uint64_t offset, std::size_t length) noexcept {
   SendScratch& scratch = *context.scratch;
   static_assert(looked_through_max / SendScratch::encoding_room <= SendScratch::max_buffers);
@@ -42,7 +42,12 @@ bool is_in_memory(const SendContext& context, std::uint64_t offset, std::size_t 
   }
   const boost::system::result<std::size_t> read =
       context.reader->source().read_nowait(offset, {scratch.buffers.data(), count});
-  return read && *read == length;
+  const bool in_memory = read && *read == length;
+  WorkerMetrics& metrics = *context.metrics;
+  if (read) metrics.hand_over_check_bytes.add(*read);
+  const HandOverCheck outcome = in_memory ? HandOverCheck::in_memory : HandOverCheck::not_in_memory;
+  metrics.hand_over_checks[static_cast<std::size_t>(outcome)].add();
+  return in_memory;
 }
 
 bool may_be_handed_over(const SendContext& context, WireEncoding encoding, std::uint64_t length) noexcept {
@@ -60,7 +65,10 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
   // before it from going.
   for (;;) {
     const boost::system::result<bool> cached = context.reader->source().is_cached(offset, length);
-    if (!cached) return HandOver{};
+    if (!cached) {
+      context.metrics->hand_overs_unsupported.add();
+      return HandOver{};
+    }
     if (*cached) break;
     if (resident) return HandOver{};
     if (rest < long_stretch || length <= hand_over_part_min) return HandOver{0, context.reader->pass_by(offset, rest)};

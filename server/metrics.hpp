@@ -61,6 +61,10 @@ inline constexpr std::array<std::uint16_t, 25> status_codes{200, 204, 206, 304, 
 enum class BytePath : std::uint8_t { pool, transit, sendfile, memory };
 inline constexpr std::array<std::string_view, 4> byte_path_names{"pool", "transit", "sendfile", "memory"};
 
+/// What reading bytes through said of whether they may be handed over (README.md, rule 4).
+enum class HandOverCheck : std::uint8_t { in_memory, not_in_memory };
+inline constexpr std::array<std::string_view, 2> hand_over_check_names{"in_memory", "not_in_memory"};
+
 /// Upper bounds of the duration histogram, seconds: those of the OpenTelemetry HTTP conventions.
 inline constexpr std::array<double, 14> duration_bounds{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
                                                         0.5,   0.75, 1,     2.5,  5,     7.5, 10};
@@ -68,6 +72,9 @@ inline constexpr std::array<double, 14> duration_bounds{0.005, 0.01, 0.025, 0.05
 struct WorkerMetrics {
   std::array<std::array<std::array<Counter, status_codes.size()>, route_names.size()>, method_names.size()> requests;
   std::array<Counter, byte_path_names.size()> response_bytes;
+  std::array<Counter, hand_over_check_names.size()> hand_over_checks;
+  Counter hand_over_check_bytes;   ///< copied for those, and for nothing else
+  Counter hand_overs_unsupported;  ///< not made, because nobody can tell what of the file is in the page cache
   std::array<Counter, duration_bounds.size() + 1> durations;
   Counter duration_microseconds;
   Counter connections_accepted;

@@ -545,6 +545,7 @@ struct BufferPool::State {
     if (load.populate_bytes != 0) {
       {
         const std::scoped_lock lock(mutex);
+        ++counts.populates_refused;
         for (PageWaiter* waiter = load.waiters.front; waiter != nullptr; waiter = WaiterQueue::next(*waiter)) {
           ++counts.waits_refused;
         }
@@ -628,7 +629,7 @@ struct BufferPool::State {
     }
     {
       const std::scoped_lock lock(mutex);
-      if (scratch != nullptr) ++counts.populates;
+      ++(scratch != nullptr ? counts.populates : counts.populates_frameless);
       counts.populate_bytes += read_bytes;
       if (error) count_error(error);
     }
@@ -1045,13 +1046,14 @@ bool BufferPool::try_populate(const std::shared_ptr<ByteSource>& source, const F
       // Who asks for another part of a page that is being populated begins its load.
       if (other->hash == hash) return false;
     }
-    if (state.free_loads == nullptr || state.next_to_serve() != nullptr ||
-        !state.may_load_from(source->version().device)) {
-      return false;
-    }
     {
       const std::scoped_lock shard_lock(state.table.shard(hash).mutex);
       if (state.table.find(page, hash) != nullptr) return false;
+    }
+    if (state.free_loads == nullptr || state.next_to_serve() != nullptr ||
+        !state.may_load_from(source->version().device)) {
+      ++state.counts.populates_forgone;
+      return false;
     }
     load = state.acquire_load(source, offset, false);
     load->populate_bytes = length;

@@ -87,6 +87,9 @@ struct BufferPoolStatistics {
   std::uint64_t nowait_loads = 0, nowait_would_block = 0, nowait_unsupported = 0;
   std::uint64_t transit_reads = 0, transit_bytes = 0;
   std::uint64_t populates = 0, populate_bytes = 0;  ///< reads into the page cache alone
+  std::uint64_t populates_forgone = 0;    ///< not begun, for want of a load: whoever asked waits for the whole page
+  std::uint64_t populates_refused = 0;    ///< begun in vain: the executor refused it, and all who waited for it
+  std::uint64_t populates_frameless = 0;  ///< begun in vain: there was no transit frame to read through
   std::uint64_t prefetches = 0, prefetches_dropped = 0, prefetches_used = 0;
   std::uint64_t evictions = 0, ghost_hits = 0;
   std::uint64_t waits_expired = 0, waits_refused = 0;

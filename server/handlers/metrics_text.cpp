@@ -80,6 +80,20 @@ void render_requests(Exposition& out, std::span<const WorkerMetrics* const> work
     out.sample(fmt::format(R"({{path="{}"}})", byte_path_names[path]), total);
   }
 
+  out.single("ranged_hand_overs_unsupported_total", "counter",
+             "Times that bytes were copied because it cannot be told whether they are in the page cache.",
+             sum(workers, &WorkerMetrics::hand_overs_unsupported));
+  out.family(
+      "ranged_hand_over_checks_total", "counter",
+      "Times that bytes were read before they were handed over, because their disk may be reading them, by outcome.");
+  for (std::size_t outcome = 0; outcome < hand_over_check_names.size(); ++outcome) {
+    std::uint64_t total = 0;
+    for (const WorkerMetrics* worker : workers) total += worker->hand_over_checks[outcome].value();
+    out.sample(fmt::format(R"({{result="{}"}})", hand_over_check_names[outcome]), total);
+  }
+  out.single("ranged_hand_over_check_bytes_total", "counter", "Bytes copied for that.",
+             sum(workers, &WorkerMetrics::hand_over_check_bytes));
+
   out.single("ranged_http_responses_cut_total", "counter", "Responses ended before their promised length.",
              sum(workers, &WorkerMetrics::requests_cut));
   out.family("ranged_http_responses_cut_reason_total", "counter", "Responses ended early, by reason.");
@@ -144,6 +158,11 @@ void render_pool(Exposition& out, const BufferPoolStatistics& pool) {
   out.single("ranged_populate_reads_total", "counter", "Reads of the disk threads into the page cache alone.",
              pool.populates);
   out.single("ranged_populate_read_bytes_total", "counter", "Bytes of those.", pool.populate_bytes);
+  out.family("ranged_populate_reads_failed_total", "counter",
+             "Reads into the page cache alone that could not be made, by what was lacking.");
+  out.sample(R"({reason="no_load"})", pool.populates_forgone);
+  out.sample(R"({reason="queue_full"})", pool.populates_refused);
+  out.sample(R"({reason="no_frame"})", pool.populates_frameless);
   out.family("ranged_prefetches_total", "counter", "Pages of readahead, by outcome.");
   out.sample(R"({result="started"})", pool.prefetches);
   out.sample(R"({result="dropped"})", pool.prefetches_dropped);

@@ -21,9 +21,6 @@ namespace ranged::server {
 
 namespace {
 
-/// How long a step works before its records are sent and others of the scan threads have their turn: short beside the
-/// 100 ms in which a first match is to be seen.
-constexpr std::chrono::milliseconds step_time{20};
 /// How often progress is told.
 constexpr std::chrono::milliseconds progress_interval{250};
 
@@ -37,30 +34,13 @@ std::string_view render_header(const Exchange& exchange, std::string_view media_
   return writer.failed() ? std::string_view{} : writer.text();
 }
 
-/// One step, on a scan thread. Its time begins when it runs: one that had waited for its turn longer than that would
-/// give it up for nothing, again and again.
-struct StepCall {
-  Scan* scan;
-  ScanStep step;
-  boost::system::result<ScanState> operator()() {
-    give_way();
-    step.deadline = Clock::now() + step_time;
-    try {
-      return scan->work(step);
-    } catch (const std::bad_alloc&) {
-      return make_error_code(boost::system::errc::not_enough_memory);  // this scan's end, nobody else's (rule 12)
-    }
-  }
-};
-
 Task<boost::system::result<ScanState>> run_step(Exchange* exchange, Scan* scan, std::string* records,
                                                 bool half_closed) {
-  const ScanStep step{records, {}, &exchange->client->connection, half_closed};
+  const ScanStepCall step(scan, records, &exchange->client->connection, half_closed);
   DiskExecutor* const threads = exchange->worker->services().scan_threads;
   // The scan has its own deadlines; the connection's stands still while nothing is sent.
   exchange->client->connection.set_deadline(Clock::time_point::max());
-  boost::system::result<ScanState> done =
-      co_await call_on_disk(threads, &exchange->worker->mailbox(), StepCall{scan, step});
+  boost::system::result<ScanState> done = co_await call_on_disk(threads, &exchange->worker->mailbox(), step);
   co_return done;
 }
 
@@ -148,6 +128,16 @@ Task<void> stream_scan(Exchange* exchange, const FileRequest* request, OpenFiles
 }
 
 }  // namespace
+
+boost::system::result<ScanState> ScanStepCall::operator()() {
+  give_way();
+  step_.deadline = Clock::now() + time;
+  try {
+    return scan_->work(step_);
+  } catch (const std::bad_alloc&) {
+    return make_error_code(boost::system::errc::not_enough_memory);  // this scan's end, nobody else's (rule 12)
+  }
+}
 
 RecordStream::RecordStream(Exchange* exchange, std::string_view media_type) noexcept
     : exchange_(exchange), media_type_(media_type), chunked_(exchange->head.version >= 11) {

@@ -15,6 +15,7 @@
 
 #include <boost/system/result.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,6 +63,24 @@ class Scan {
   virtual void describe_progress(std::string& record) const { static_cast<void>(record); }
   /// Appends members of the end record, each with a comma before it.
   virtual void describe_end(std::string& record) const { static_cast<void>(record); }
+};
+
+/// One step, to be run on a scan thread. Its time begins when it runs, whenever it was made: one that had waited for
+/// its turn longer than that would give it up for nothing, again and again.
+class ScanStepCall {
+ public:
+  /// How long a step works before its records are sent and others of the scan threads have their turn: short beside the
+  /// 100 ms in which a first match is to be seen.
+  static constexpr std::chrono::milliseconds time{20};
+
+  ScanStepCall(Scan* scan, std::string* records, const Connection* connection, bool half_closed) noexcept
+      : scan_(scan), step_{records, {}, connection, half_closed} {}
+  /// What the step gave; not_enough_memory when there was too little for it.
+  boost::system::result<ScanState> operator()();
+
+ private:
+  Scan* scan_;
+  ScanStep step_;
 };
 
 /// What a scan is made for.

@@ -282,6 +282,38 @@ def test_reload_reaches_connections_whose_requests_are_known(tmp_path):
             assert status(first) == 206
 
 
+@pytest.mark.parametrize("cut", [1, len("GET /files/file.bin HTTP/1.1\r\n"), -1], ids=["its first byte", "its first line", "all but its last byte"])
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+def test_a_head_that_comes_while_the_configuration_is_reloaded(tmp_path, cut, known):
+    """It is judged and answered by the rules of its end, not of its beginning."""
+    (tmp_path / "root").mkdir()
+    content.write_pattern(tmp_path / "root" / "file.bin", MIB)
+    path = tmp_path / "config.json"
+
+    def configure(name, number):
+        write_config(path, roots=[str(tmp_path / "root")], allowed_hosts=[name], cache_control=f"max-age={number}")
+    configure("a.example", 1)
+    with Daemon(options=["--config", path, "--threads", "1"]) as daemon, daemon.connect() as allowed, daemon.connect() as refused:
+        heads = {allowed: build("GET", "/files/file.bin", [("Range", "bytes=0-99")], host="b.example"),
+                 refused: build("GET", "/files/file.bin", [("Range", "bytes=0-99")], host="a.example")}
+        if known:
+            refused.send(heads[refused])
+            assert refused.read_response()["Cache-Control"] == "max-age=1"
+        for connection, head in heads.items():
+            connection.send(head[:cut])
+        # The one event loop has taken what came before this request when it answers it.
+        assert daemon.get("/healthz").status == 200
+        configure("b.example", 2)
+        daemon.signal(signal.SIGHUP)
+        # Every loop has the new site by the time that its own connections see it.
+        wait_until(lambda: daemon.get("/files/file.bin", ("Range", "bytes=0-0"))["Cache-Control"] == "max-age=2", "it is reloaded")
+        for connection, head in heads.items():
+            connection.send(head[cut:])
+        response = allowed.read_response()
+        assert (response.status, response["Cache-Control"], response.body) == (206, "max-age=2", content.expected(0, 100))
+        assert refused.read_response().status == 421
+
+
 def test_reload_of_the_log_level(tmp_path):
     path = tmp_path / "config.json"
     write_config(path, roots=[str(tmp_path)], log_level="info")

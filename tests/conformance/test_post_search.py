@@ -194,6 +194,26 @@ def test_a_file_that_is_not_there(daemon):
     assert problem(ask(daemon, post(said(file="nothing", text="a"))), 404)["type"] == "/problems/not-found"
 
 
+def test_content_is_conditional_on_the_file_it_names(daemon):
+    """RFC 9110, 13.2.2: what GET would answer 304 is 412 for any other method. The content has been read: the next request begins behind it."""
+    tag = daemon.request("HEAD", "/files/text.bin")["ETag"]
+    with daemon.connect() as connection:
+        for name, value, status in (("If-None-Match", tag, 412), ("If-None-Match", f"W/{tag}", 412), ("If-None-Match", f'"x", {tag}', 412),
+                                    ("If-None-Match", "*", 412), ("If-None-Match", '"x"', 200),
+                                    ("If-Match", '"x"', 412), ("If-Match", f"W/{tag}", 412), ("If-Match", tag, 200), ("If-Match", "*", 200)):
+            connection.send(post(SEARCH, (name, value)))
+            response = connection.read_response()
+            assert (response.status, response["Cache-Control"], response.closes) == (status, "no-store", False), (name, value)
+            if status == 412:
+                assert problem(response, 412)["type"] == "/problems/precondition-failed"
+            else:
+                assert found(response) == OFFSETS
+        # A condition hides neither that the content is wrong, nor that there is no file (13.2.1).
+        for body, status in ((said(file="text.bin", text="a", surprise="1"), 400), (said(file="nothing", text="a"), 404)):
+            connection.send(post(body, ("If-None-Match", "*")))
+            problem(connection.read_response(), status)
+
+
 # Methods
 
 @pytest.mark.parametrize("target", ["/files/ten.bin", "/files/", "/bytes", "/info", "/map", "/digest", "/", "/metrics", "/search/", "/nowhere"])

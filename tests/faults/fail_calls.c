@@ -34,9 +34,11 @@ enum kind {
   kind_sendfile, /* sendfile */
   kind_watch,    /* epoll_ctl that adds */
   kind_memory,   /* malloc and its like, operator new among them */
+  kind_nowait,   /* preadv2 with RWF_NOWAIT, which is of kind_read too */
+  kind_look,     /* cachestat */
 };
 
-/* As the test has it: struct "<IIIIIIIIqq". */
+/* As the test has it: struct "<IIIiIIIIQqQ". */
 struct orders {
   atomic_uint kind;     /* written last when arming, and cleared when disarming */
   atomic_uint number;   /* which call fails, from 1 */
@@ -44,10 +46,17 @@ struct orders {
   atomic_int error;     /* errno; 0: it does half of what it could (read, send) */
   atomic_uint calls;    /* of this kind while armed */
   atomic_uint failed;   /* of those */
-  atomic_uint hang;     /* while not 0, reads of files whose device is `device` wait */
-  atomic_uint hanging;  /* how many do */
+  atomic_uint hang;     /* `enum hang`, of files whose device is `device` */
+  atomic_uint hanging;  /* how many reads wait */
   atomic_ullong device; /* a device number as stat(2) has it */
   atomic_llong jump;    /* seconds by which the wall clock is wrong */
+  atomic_ullong slept;  /* calls of sendfile that waited for the disk */
+};
+
+enum hang {
+  hang_not,
+  hang_before, /* reads wait before the kernel knows of them */
+  hang_within, /* reads have begun: as with a disk that does not answer, their pages are in the page cache, and whoever touches them waits */
 };
 
 void* __libc_malloc(size_t);
@@ -115,12 +124,40 @@ static int error_of(void) {
   return -1;
 }
 
-static void hang_while_told(int file) {
-  if (orders == NULL || !atomic_load(&orders->hang)) return;
+static enum hang hang_of(int file) {
+  if (orders == NULL) return hang_not;
+  const enum hang hang = (enum hang)atomic_load(&orders->hang);
+  if (hang == hang_not) return hang_not;
   struct stat status;
-  if (syscall(SYS_newfstatat, file, "", &status, AT_EMPTY_PATH) != 0 || status.st_dev != atomic_load(&orders->device)) return;
-  atomic_fetch_add(&orders->hanging, 1);
+  if (syscall(SYS_newfstatat, file, "", &status, AT_EMPTY_PATH) != 0 || status.st_dev != atomic_load(&orders->device)) return hang_not;
+  return hang;
+}
+
+static void wait_for_disk(void) {
   while (atomic_load(&orders->hang)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
+/* Pages of the one file on the disk that hangs, whose reads have begun. */
+enum { page_bytes = 4096, pages_of_file = 4096, pages_read_ahead = 32 };
+static atomic_uchar begun[pages_of_file];
+
+static void begin_reading(off_t offset, size_t length) {
+  const size_t first = (size_t)offset / page_bytes, last = ((size_t)offset + length - 1) / page_bytes;
+  for (size_t page = first; page <= last && page < pages_of_file; ++page) atomic_store(&begun[page], 1);
+}
+
+static size_t length_of(const struct iovec* vector, int count) {
+  size_t length = 0;
+  for (int i = 0; i < count; ++i) length += vector[i].iov_len;
+  return length;
+}
+
+static void hang_while_told(int file, off_t offset, size_t length) {
+  const enum hang hang = hang_of(file);
+  if (hang == hang_not) return;
+  if (hang == hang_within) begin_reading(offset, length);
+  atomic_fetch_add(&orders->hanging, 1);
+  wait_for_disk();
   atomic_fetch_sub(&orders->hanging, 1);
 }
 
@@ -131,13 +168,20 @@ static ssize_t half(ssize_t (*call)(int, const struct iovec*, int, off_t, int), 
 }
 
 ssize_t preadv2(int file, const struct iovec* vector, int count, off_t offset, int flags) {
-  if ((flags & 8 /* RWF_NOWAIT */) == 0) hang_while_told(file);
+  const int waits = (flags & 8 /* RWF_NOWAIT */) == 0;
+  if (waits) hang_while_told(file, offset, length_of(vector, count));
+  if (!waits && fails(kind_nowait)) return error_of();
+  if (!waits && hang_of(file) == hang_within) {
+    begin_reading(offset, pages_read_ahead * page_bytes); /* what is not there is read ahead */
+    errno = EAGAIN;
+    return -1;
+  }
   if (fails(kind_read)) return atomic_load(&orders->error) != 0 ? error_of() : half(real_preadv2, file, vector, offset, flags);
   return real_preadv2(file, vector, count, offset, flags);
 }
 
 ssize_t preadv(int file, const struct iovec* vector, int count, off_t offset) {
-  hang_while_told(file);
+  hang_while_told(file, offset, length_of(vector, count));
   if (fails(kind_read)) return atomic_load(&orders->error) != 0 ? error_of() : half(real_preadv2, file, vector, offset, 0);
   return real_preadv2(file, vector, count, offset, 0);
 }
@@ -164,7 +208,15 @@ int openat(int directory, const char* path, int flags, ...) {
   return (int)syscall(SYS_openat, directory, path, flags, mode);
 }
 
-/* openat2 has no function of its own. */
+/* What cachestat tells of the disk that hangs: a page is cached from the moment that its read begins. */
+static long look_at_begun(const uint64_t range[2], uint64_t figures[5]) {
+  memset(figures, 0, 5 * sizeof figures[0]);
+  const size_t first = range[0] / page_bytes, last = (range[0] + range[1] - 1) / page_bytes;
+  for (size_t page = first; page <= last && page < pages_of_file; ++page) figures[0] += atomic_load(&begun[page]);
+  return 0;
+}
+
+/* openat2 and cachestat have no functions of their own. */
 long syscall(long number, ...) {
   va_list list;
   va_start(list, number);
@@ -172,6 +224,10 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; ++i) a[i] = va_arg(list, long);
   va_end(list);
   if (number == 437 /* openat2 */ && fails(kind_open)) return error_of();
+  if (number == 451 /* cachestat */) {
+    if (fails(kind_look)) return error_of();
+    if (hang_of((int)a[0]) == hang_within) return look_at_begun((const uint64_t*)a[1], (uint64_t*)a[2]);
+  }
   return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
@@ -219,6 +275,10 @@ ssize_t sendfile(int socket, int file, off_t* offset, size_t length) {
   if (fails(kind_sendfile)) {
     if (atomic_load(&orders->error) != 0) return error_of();
     length = (length + 1) / 2;
+  }
+  if (hang_of(file) == hang_within) {
+    atomic_fetch_add(&orders->slept, 1);
+    wait_for_disk();
   }
   return real_sendfile(socket, file, offset, length);
 }

@@ -4,6 +4,7 @@ import os
 import pathlib
 import struct
 import subprocess
+from email.utils import parsedate_to_datetime
 
 from acceptance.support import is_instrumented
 from harness import metrics
@@ -11,8 +12,8 @@ from harness.daemon import Daemon
 from harness.http import Connection, build, wait_until
 
 SHIM = pathlib.Path(__file__).with_name("fail_calls.c")
-KINDS = ("none", "read", "open", "stat", "list", "accept", "receive", "send", "sendfile", "watch", "memory")
-LAYOUT = struct.Struct("<IIIiIIIIQq")  # struct orders of the shim
+KINDS = ("none", "read", "open", "stat", "list", "accept", "receive", "send", "sendfile", "watch", "memory", "nowait", "look")
+LAYOUT = struct.Struct("<IIIiIIIIQqQ")  # struct orders of the shim
 FRAME_STATES = ("free", "resident", "loading")
 
 
@@ -59,10 +60,10 @@ class Faults:
     def failed(self) -> int:
         return struct.unpack_from("<I", self._memory, 20)[0]
 
-    def hang(self, path):
-        """Whoever waits for the disk of `path` waits until release()."""
+    def hang(self, path, within: bool = False):
+        """Whoever waits for the disk of `path` waits until release(). `within`: the kernel has begun to read, so that it counts the pages as cached."""
         self._set(32, os.stat(path).st_dev, "<Q")
-        self._set(24, 1)
+        self._set(24, 2 if within else 1)
 
     def release(self):
         self._set(24, 0)
@@ -71,9 +72,19 @@ class Faults:
     def hanging(self) -> int:
         return struct.unpack_from("<I", self._memory, 28)[0]
 
+    @property
+    def slept(self) -> int:
+        """Calls of sendfile that waited for the disk that hangs."""
+        return struct.unpack_from("<Q", self._memory, 48)[0]
+
     def jump(self, seconds: int):
         """The daemon's wall clock is wrong by so much."""
         self._set(40, seconds, "<q")
+
+
+def clock_of(daemon: Daemon) -> float:
+    """The wall clock as the daemon's event loops have it: seconds since 1970."""
+    return parsedate_to_datetime(daemon.get("/healthz")["Date"]).timestamp()
 
 
 class Watched:

@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 import time
-from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -14,7 +13,7 @@ from harness import content
 from harness.daemon import Daemon
 from harness.http import ConnectionCut, build, wait_until
 from acceptance.support import MIB, PAGE, age, drop_from_page_cache, is_instrumented
-from faults.support import Faults, Watched
+from faults.support import Faults, Watched, clock_of
 
 SIZE = 24 * MIB
 LENGTH = 150_000
@@ -77,8 +76,7 @@ class Subject:
         """Lets the files seem left alone for long: only then are they handed to the kernel."""
         self.faults.jump(3600 if quiet else 0)
         before = time.time()
-        wait_until(lambda: (parsedate_to_datetime(self.daemon.get("/healthz")["Date"]).timestamp() > before + 1800) == quiet,
-                   "the date is that of the clock")
+        wait_until(lambda: (clock_of(self.daemon) > before + 1800) == quiet, "the date is that of the clock")
 
     def work(self, strict: bool = True, patience: float = 5):
         """All requests of the workload, each on a connection of its own. `strict`: nothing may go wrong. Without it the

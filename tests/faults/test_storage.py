@@ -1,19 +1,21 @@
 """Disks that fail and disks that hang: real files of a file system of ours (nbdfuse), and calls that never return."""
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
 
-from harness import content
+from harness import content, multipart
 from harness.daemon import Daemon
 from harness.http import Connection, ConnectionCut, build, wait_until
 from acceptance.support import MIB, PAGE, age
-from faults.support import Faults, Watched
+from faults.support import Faults, Watched, clock_of
 
 SIZE = 8 * MIB
 
@@ -201,34 +203,172 @@ def test_a_disk_that_hangs_does_not_hold_up_the_end(disk, sound):
         disk.release()
 
 
-def test_reads_that_never_return(shim, sound, tmp_path_factory):
-    """The same without a file system of ours: reads of one device wait in the daemon until they are told to go on."""
-    folder = tmp_path_factory.mktemp("orders")
-    other = pathlib.Path("/dev/shm")
-    if other.stat().st_dev == sound.stat().st_dev:
+@pytest.fixture
+def elsewhere(sound):
+    """A file on another disk than `sound`, as device numbers go, and alone in its directory."""
+    if pathlib.Path("/dev/shm").stat().st_dev == sound.stat().st_dev:
         pytest.skip("a second file system is needed")
-    hanging = other / f"ranged-test-{os.getpid()}.bin"
-    content.write_pattern(hanging, SIZE)
-    try:
-        age(hanging)
-        faults = Faults(shim, folder)
-        with Daemon(f"disk={hanging}", f"sound={sound}", options=OPTIONS, env=faults.environment) as daemon:
-            faults.arm("read", 10 ** 9, 0)  # nothing of that kind fails
-            faults.hang(hanging)
-            begin = time.monotonic()
-            # What the page cache has it gives on the event loop; a page asked for a second time, and its neighbours, are loaded.
-            asked = [ask(daemon, "/files/disk", [("Range", f"bytes={n * PAGE}-{n * PAGE + 3 * PAGE}")]) for n in range(40)]
-            for number in range(60):
-                check_sound(daemon, number * 2 * PAGE)
-            for connection in asked:
-                with connection:
-                    connection.read_response()
-            assert time.monotonic() - begin < 15
-            faults.release()
-            wait_until(lambda: faults.hanging == 0, "all reads have returned")
-            daemon.wait_until_unpinned()
-    finally:
-        hanging.unlink()
+    with tempfile.TemporaryDirectory(prefix="ranged-test-", dir="/dev/shm") as folder:
+        path = pathlib.Path(folder) / "file.bin"
+        content.write_pattern(path, SIZE)
+        age(path)
+        yield path
+
+
+def test_reads_that_never_return(shim, sound, elsewhere, tmp_path_factory):
+    """The same without a file system of ours: reads of one device wait in the daemon until they are told to go on."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(f"disk={elsewhere}", f"sound={sound}", options=OPTIONS, env=faults.environment) as daemon:
+        faults.arm("read", 10 ** 9, 0)  # nothing of that kind fails
+        faults.hang(elsewhere)
+        begin = time.monotonic()
+        # What the page cache has it gives on the event loop; a page asked for a second time, and its neighbours, are loaded.
+        asked = [ask(daemon, "/files/disk", [("Range", f"bytes={n * PAGE}-{n * PAGE + 3 * PAGE}")]) for n in range(40)]
+        for number in range(60):
+            check_sound(daemon, number * 2 * PAGE)
+        for connection in asked:
+            with connection:
+                connection.read_response()
+        assert time.monotonic() - begin < 15
+        faults.release()
+        wait_until(lambda: faults.hanging == 0, "all reads have returned")
+        daemon.wait_until_unpinned()
+
+
+@pytest.mark.parametrize("loads", [4, 32], ids=["all reads that the disk may have", "reads to spare"])
+def test_nothing_is_handed_over_that_a_disk_that_hangs_is_reading(shim, sound, elsewhere, tmp_path_factory, loads):
+    """Law 6: the kernel counts a page as cached from the moment that its read begins, whoever began it; sendfile would wait for that disk."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    asked = []
+
+    def ask_disk(first, length):
+        asked.append((first, length, ask(daemon, "/files/disk", [("Range", f"bytes={first}-{first + length - 1}")])))
+        # The one event loop has looked at what came before this; it waits for nothing but events.
+        check_sound(daemon, len(asked) * PAGE, 3 * PAGE)
+
+    options = ["--threads", "1", "--disk-threads", "8", "--max-loads", str(loads), "--pool-wait-timeout", "60s"]
+    with Daemon(f"disk={elsewhere}", f"sound={sound}", options=options, env=faults.environment) as daemon:
+        faults.jump(3600)  # files seem left alone for long: only then are they handed over
+        wait_until(lambda: clock_of(daemon) > time.time() + 1800, "the date follows")
+        faults.hang(elsewhere, within=True)
+        # A populating read, and who wants the same, all of it or a part.
+        for first, length in ((0, 100_000), (0, 100_000), (40_000, 50_000)):
+            ask_disk(first, length)
+        assert daemon.metric("ranged_page_loads_in_flight") == 1
+        # A long stretch has its pages loaded and read ahead.
+        for first, length in ((MIB, 2 * MIB), (MIB, 2 * MIB), (MIB + 3 * PAGE, 100_000)):
+            ask_disk(first, length)
+        # As many more as bring the disk to its share of the smaller number of loads.
+        for number in range(4):
+            ask_disk(4 * MIB + number * 3 * PAGE, PAGE)
+        # A little is tried without waiting: by that the kernel begins to read, whether or not a disk thread comes to it.
+        for number in range(4):
+            first = 6 * MIB + number * 5 * PAGE
+            ask_disk(first, 100)
+            ask_disk(first, 100_000)
+            ask_disk(first + 8192, 50_000)
+        assert daemon.metric("ranged_http_response_bytes_total", path="sendfile") > len(asked) * PAGE
+        assert faults.slept == 0
+        # That costs a copy where anything may be being read: of the disk that is well, too, while somebody waits for a load.
+        assert daemon.metric("ranged_hand_over_checks_total", result="not_in_memory") > 0
+        copied = daemon.metric("ranged_hand_over_checks_total", result="in_memory")
+        assert (copied > 0) == (loads == 4)
+        assert daemon.metric("ranged_hand_over_check_bytes_total") == copied * 3 * PAGE
+        faults.release()
+        for first, length, connection in asked:
+            with connection:
+                response = connection.read_response()
+                assert response.status == 206 and content.first_difference(response.body, first) is None and len(response.body) == length
+        daemon.wait_until_unpinned()
+
+
+@pytest.mark.parametrize("reason, requests, options", [
+    ("no_load", 24, ["--max-loads", "4"]), ("no_frame", 6, ["--max-loads", "10", "--disk-threads", "16", "--pool-size", "4MiB"])],
+    ids=lambda value: value if isinstance(value, str) else "")
+def test_reads_into_the_page_cache_that_cannot_be_made(shim, sound, elsewhere, tmp_path_factory, reason, requests, options):
+    """They are counted, and whoever asked is served by a load of the page."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(f"disk={elsewhere}", f"sound={sound}", options=["--threads", "1", "--pool-wait-timeout", "60s", *options], env=faults.environment) as daemon:
+        faults.hang(elsewhere, within=True)
+        places = [number * 5 * PAGE for number in range(requests)]
+        asked = [ask(daemon, "/files/disk", [("Range", f"bytes={first}-{first + 999}")]) for first in places]
+        wait_until(lambda: daemon.metric("ranged_populate_reads_failed_total", reason=reason) > 0, "it is counted")
+        check_sound(daemon, 0)
+        faults.release()
+        for first, connection in zip(places, asked):
+            with connection:
+                response = connection.read_response()
+                assert (response.status, response.body) == (206, content.expected(first, 1000))
+        for other in ("no_load", "queue_full", "no_frame"):
+            assert (daemon.metric("ranged_populate_reads_failed_total", reason=other) > 0) == (other == reason), other
+        daemon.wait_until_unpinned()
+
+
+def test_a_read_into_the_page_cache_for_which_the_queue_is_full(shim, sound, elsewhere, tmp_path_factory):
+    """It is counted, and whoever asked is told to come again; others are served."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    options = ["--threads", "1", "--max-loads", "16", "--disk-threads", "4", "--disk-queue", "16", "--stale-after", "1h", "--pool-wait-timeout", "60s"]
+    with Daemon(f"disk={elsewhere.parent}", f"sound={sound}", options=options, env=faults.environment) as daemon:
+        assert daemon.get("/files/disk/file.bin", ("Range", "bytes=0-9")).body == content.expected(0, 10)
+        check_sound(daemon, 0)
+        faults.hang(elsewhere, within=True)
+        # Three reads are the disk's share of the threads, twelve looks at its files that of the queue.
+        places = [number * 5 * PAGE for number in range(1, 4)]
+        asked = [ask(daemon, "/files/disk/file.bin", [("Range", f"bytes={first}-{first + 999}")]) for first in places]
+        wait_until(lambda: faults.hanging == 3, "all threads that the disk may have are at it")
+        looks = [ask(daemon, f"/files/disk/none{number}") for number in range(12)]
+        wait_until(lambda: daemon.metric("ranged_disk_tasks_queued") == 12, "its share of the queue is full")
+        check_problem(daemon.get("/files/disk/file.bin", ("Range", f"bytes={MIB * 5}-{MIB * 5 + 999}")), 503)
+        assert daemon.metric("ranged_populate_reads_failed_total", reason="queue_full") == 1
+        check_sound(daemon, 0)
+        faults.release()
+        for first, connection in zip(places, asked):
+            with connection:
+                response = connection.read_response()
+                assert (response.status, response.body) == (206, content.expected(first, 1000))
+        for connection in looks:
+            with connection:
+                check_problem(connection.read_response(), 404)
+        daemon.wait_until_unpinned()
+
+
+@pytest.mark.parametrize("error", [None, errno.ENOSYS, errno.EPERM], ids=["a kernel that tells", "an old kernel", "a sandbox"])
+def test_a_kernel_that_does_not_tell_what_is_in_the_page_cache(shim, sound, tmp_path_factory, error):
+    """All is copied then, and counted."""
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(f"sound={sound}", options=["--threads", "1"], env=faults.environment) as daemon:
+        faults.jump(3600)  # files seem left alone for long: only then are they handed over
+        wait_until(lambda: clock_of(daemon) > time.time() + 1800, "the date follows")
+        if error is not None:
+            faults.arm("look", 1, error, for_good=True)
+        for first in range(0, SIZE, MIB):
+            check_sound(daemon, first, MIB)
+        assert (daemon.metric("ranged_hand_overs_unsupported_total") > 0) == (error is not None)
+        handed_over = daemon.metric("ranged_http_response_bytes_total", path="sendfile")
+        assert handed_over == 0 if error is not None else handed_over > SIZE // 2
+        daemon.wait_until_unpinned()
+
+
+def test_many_sets_of_ranges_where_nothing_can_be_read_without_waiting(shim, tmp_path, tmp_path_factory):
+    """Each wants more pages at once than its share of the pool: those at hand go, and none waits for all of its own to be there together."""
+    clients, ranges, page, length = 100, 16, 4096, 100
+    size = clients * ranges * page
+    content.write_pattern(tmp_path / "file.bin", size)
+    age(tmp_path / "file.bin")
+    faults = Faults(shim, tmp_path_factory.mktemp("orders"))
+    with Daemon(tmp_path, options=["--pool-size", "512KiB", "--page-size", "4KiB", "--threads", "1"], env=faults.environment) as daemon:
+        assert daemon.metric("ranged_pool_bytes") < size // 8
+        faults.arm("nowait", 1, errno.EOPNOTSUPP, for_good=True)
+        # No two clients want the same page.
+        places = [[page * (clients * number + client) + client for number in range(ranges)] for client in range(clients)]
+        asked = [ask(daemon, "/files/file.bin", [("Range", "bytes=" + ",".join(f"{first}-{first + length - 1}" for first in wanted))]) for wanted in places]
+        for connection, wanted in zip(asked, places):
+            with connection:
+                response = connection.read_response()
+                assert response.status == 206, response
+                assert [(part.first, part.body) for part in multipart.parse(response)] == [(first, content.expected(first, length)) for first in wanted]
+        assert daemon.metric("ranged_nowait_reads_total", result="unsupported") >= clients
+        daemon.wait_until_unpinned()
 
 
 def test_a_directory_that_vanishes(sound):

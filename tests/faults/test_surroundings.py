@@ -1,4 +1,7 @@
 """What is around the daemon fails: the disk of its log, the clock."""
+import hashlib
+import json
+import os
 import signal
 import time
 from email.utils import parsedate_to_datetime
@@ -9,7 +12,7 @@ from harness import content
 from harness.daemon import Daemon
 from harness.http import build, wait_until
 from acceptance.support import MIB, age
-from faults.support import Faults
+from faults.support import Faults, clock_of
 
 SIZE = 4 * MIB
 
@@ -58,8 +61,7 @@ def test_the_clock_jumps(shim, root, tmp_path, jump):
         slow.send(build("GET", "/files/file.bin", host=daemon.host))
         head = slow.read_head()
         faults.jump(jump)
-        wait_until(lambda: abs(parsedate_to_datetime(daemon.get("/healthz")["Date"]).timestamp() - time.time() - jump) < 3600,
-                   "the date follows")
+        wait_until(lambda: abs(clock_of(daemon) - time.time() - jump) < 3600, "the date follows")
         # Nobody is timed out by it, and who sends half a head is, as before.
         with daemon.connect() as half:
             half.send(b"GET / HTTP/1.1\r\n")
@@ -77,3 +79,20 @@ def test_the_clock_jumps(shim, root, tmp_path, jump):
         assert daemon.get("/files/file.bin").body == content.expected(0, SIZE)
         idle.close()
         slow.close()
+
+
+@pytest.mark.parametrize("age_of_contents", [0, 2 * YEAR], ids=["written of late", "written long ago"])
+def test_a_clock_that_was_set_back_holds_no_scan(shim, root, tmp_path, age_of_contents):
+    """A scan waits until a file's times can tell a change. Times to come cannot, before the clock has come to them: a year is too long."""
+    written = os.stat(root / "file.bin").st_mtime - age_of_contents
+    os.utime(root / "file.bin", (written, written))  # the time of the change is now, whatever this says
+    faults = Faults(shim, tmp_path)
+    with Daemon(root, options=["--stale-after", "0s"], env=faults.environment) as daemon:
+        faults.jump(-YEAR)
+        wait_until(lambda: clock_of(daemon) < time.time() - YEAR / 2, "the date follows")
+        for target in ("/search?file=file.bin&hex=00&limit=0", "/digest?file=file.bin&algorithm=sha-256", "/map?file=file.bin", "/strings?file=file.bin&limit=0",
+                       "/extents?file=file.bin"):
+            records = [json.loads(line) for line in daemon.get(target).body.splitlines()]
+            assert (records[-1]["type"], records[-1]["status"], records[-1]["scanned"]) == ("end", "complete", SIZE), target
+            if target.startswith("/digest"):
+                assert records[-2]["digest"] == hashlib.sha256(content.expected(0, SIZE)).hexdigest()

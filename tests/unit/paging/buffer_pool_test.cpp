@@ -704,10 +704,11 @@ namespace {
 
 /// A pool with transit frames, and what a populating read needs.
 struct PopulateFixture : Fixture {
-  PopulateFixture() : Fixture(options()) {}
-  static BufferPoolOptions options() {
+  explicit PopulateFixture(std::size_t max_loads = 4) : Fixture(options(max_loads)) {}
+  static BufferPoolOptions options(std::size_t max_loads = 4) {
     BufferPoolOptions options = small_options(16);
     options.transit_frames = 2;
+    options.max_loads = max_loads;
     return options;
   }
   [[nodiscard]] FileKey file() const { return FileKey(source->version()); }
@@ -766,7 +767,38 @@ TEST_CASE("who waits for a populating read is told of its error") {
   REQUIRE(test.populate(page_bytes, 10, refused));
   CHECK(refused.error() == PagingError::overloaded);
   CHECK(test.pool->statistics().waits_refused == 1);
+  CHECK(test.pool->statistics().populates_refused == 1);
+  CHECK(test.pool->statistics().populates == 1);
   CHECK(test.pool->statistics().loads_in_flight == 0);
+}
+
+TEST_CASE("a populating read that is refused gives its load to who waits for one") {
+  RecordingWaiter waiting;  // outlives the pool, which tells it of its end if it has told it nothing
+  PopulateFixture test(1);
+  // Asks for a page when it is told, as any other thread may between the refusal and the load's return.
+  class AskingWaiter final : public ranged::PageWaiter {
+   public:
+    AskingWaiter(PopulateFixture& fixture, RecordingWaiter& other) : test_(&fixture), other_(&other) {}
+    void on_page(boost::system::result<PageGuard> page) noexcept override {
+      error = page ? boost::system::error_code() : page.error();
+      test_->executor.refuse(false);
+      test_->ask(5, *other_);
+      load_was_taken = test_->executor.size() == 0;
+    }
+    boost::system::error_code error;
+    bool load_was_taken = false;
+
+   private:
+    PopulateFixture* test_;
+    RecordingWaiter* other_;
+  } refused(test, waiting);
+  test.executor.refuse(true);
+  REQUIRE(test.pool->try_populate(test.source, test.file(), 0, 10, refused, never));
+  CHECK(refused.error == PagingError::overloaded);
+  REQUIRE(refused.load_was_taken);
+  test.executor.run_all();
+  REQUIRE(waiting.calls() == 1);
+  waiting.guard().release();
 }
 
 TEST_CASE("a populating read is not begun for a page that is in the pool, coming, or being populated") {
@@ -782,6 +814,7 @@ TEST_CASE("a populating read is not begun for a page that is in the pool, coming
   CHECK(test.executor.size() == 3);
   test.executor.run_all();
   CHECK(none.calls() == 0);
+  CHECK(test.pool->statistics().populates_forgone == 0);  // it comes with its page, as it should
   CHECK(populating.calls() == 1);
   CHECK(elsewhere.calls() == 1);
   loading.guard().release();
@@ -886,6 +919,7 @@ TEST_CASE("a populating read takes nothing from who waits, and no more than ther
   test.ask(3, waiters[3]);
   CHECK(test.executor.run_one());
   CHECK_FALSE(test.populate(4 * page_bytes, 10, none));
+  CHECK(test.pool->statistics().populates_forgone == 2);
   test.executor.run_all();
   CHECK(none.calls() == 0);
   for (const RecordingWaiter& waiter : waiters) CHECK(waiter.calls() == 1);
@@ -906,11 +940,14 @@ TEST_CASE("a populating read leaves half of the transit frames alone: without on
   CHECK_FALSE(waiter.error());
   CHECK(test.source->reads() == 0);
   CHECK(test.pool->statistics().populate_bytes == 0);
+  CHECK(test.pool->statistics().populates == 0);
+  CHECK(test.pool->statistics().populates_frameless == 1);
   passed->release();
   RecordingWaiter again;
   REQUIRE(test.populate(2 * page_bytes, 10, again));
   test.executor.run_all();
   CHECK(test.pool->statistics().populate_bytes == 10);
+  CHECK(test.pool->statistics().populates_frameless == 1);
 }
 
 TEST_CASE("who waits for a populating read can leave, and is not kept past a deadline or the pool's end") {

@@ -165,6 +165,36 @@ TEST_CASE("bytes that are not in memory after they were read alone come with the
   CHECK(test.pool->statistics().populates == 1);
 }
 
+TEST_CASE("bytes that could not be read alone, because others pass theirs through, come with their page") {
+  Fixture test;
+  PagedReader other(*test.pool, test.source, FileKey(test.source->version()), 2);
+  PinnedWindow passing;
+  for (std::uint64_t page = 100; page < 102; ++page) {
+    other.begin(page * page_bytes, 10);
+    REQUIRE(other.gather(page * page_bytes, 10, 1 << 20, passing).value() == 10);
+  }
+  test.source->set_nowait(FakeSource::Nowait::blocks);
+  const std::uint64_t offset = 10 * page_bytes + 5;
+  test.reader->begin(offset, 100);
+  CHECK(test.gather(offset, 100, 1 << 20) == 0);
+  // Half of the four transit frames are in use, and the others are not for it: told at once, with nothing.
+  RecordingWaiter alone, page;
+  test.reader->wait(offset, alone, never);
+  test.executor.run_all();
+  REQUIRE(alone.calls() == 1);
+  CHECK_FALSE(alone.error());
+  CHECK_FALSE(alone.guard());
+  CHECK(test.source->reads() == 0);
+  CHECK(test.gather(offset, 100, 1 << 20) == 0);
+  test.reader->wait(offset, page, never);
+  test.executor.run_all();
+  REQUIRE(page.guard());
+  CHECK(test.gather(offset, 100, 1 << 20, std::move(page.guard())) == 100);
+  CHECK(test.pool->statistics().populates == 0);
+  CHECK(test.pool->statistics().populates_frameless == 1);
+  passing.clear();
+}
+
 TEST_CASE("a read alone that nobody has waited for yet was not in vain") {
   Fixture test;
   test.source->set_nowait(FakeSource::Nowait::blocks);

@@ -67,6 +67,7 @@ Acceptor::Acceptor(asio::io_context& context, std::vector<Listener> listeners,
       clients_(limits.connections_per_client),
       pause_(context),
       spare_descriptor_(open_spare()) {
+  metrics.connection_limit.store(limits.connections, std::memory_order_relaxed);
   for (Listener& listener : listeners) {
     const int duplicate = ::fcntl(listener.descriptor(), F_DUPFD_CLOEXEC, 0);
     if (duplicate < 0) throw std::system_error(errno, std::system_category(), "no descriptor left to listen with");

@@ -29,6 +29,13 @@ constexpr std::size_t long_stretch = std::size_t{1} << 20;
 /// Of what is being read, as much is looked through at a time: the look copies it, for nothing.
 constexpr std::size_t looked_through_max = std::size_t{512} << 10;
 
+/// Whether the byte can be read without waiting.
+bool is_readable(const SendContext& context, std::uint64_t offset) noexcept {
+  const iovec byte{context.scratch->encoding.data(), 1};
+  const boost::system::result<std::size_t> read = context.reader->source().read_nowait(offset, {&byte, 1});
+  return read && *read == 1;
+}
+
 /// Whether the bytes can be read without waiting: by reading them, which is sure where a look into the page cache is
 /// not. At most looked_through_max. It costs a copy that handing over is to save, so it is counted.
 bool is_in_memory(const SendContext& context, std::uint64_t offset, std::size_t length) noexcept {
@@ -77,7 +84,7 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
   // The kernel counts pages as cached from the moment that their read begins, and a disk that hangs would have this
   // thread with it. What the kernel reads ahead by itself it reads in order, so that the last byte tells. A disk thread
   // waits for what is under way.
-  if (!is_in_memory(context, offset + length - 1, 1)) {
+  if (!is_readable(context, offset + length - 1)) {
     return HandOver{0, !resident && context.reader->pass_by(offset, length)};
   }
   // What a disk thread is at may come in any order. (Asked after the look into the cache, so that a read that began
@@ -259,7 +266,7 @@ Task<boost::system::error_code> await_page(SendContext context, std::uint64_t of
 }
 
 Task<bool> await_room(SendContext context) {
-  context.connection->set_deadline(Clock::now() + context.stall_timeout);
+  context.connection->expect_progress(Clock::now(), context.stall_timeout);
   return context.connection->wait_writable();
 }
 

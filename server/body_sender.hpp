@@ -6,6 +6,7 @@
 #include "server/content.hpp"
 #include "server/metrics.hpp"
 #include "server/page_wait.hpp"
+#include "server/scarcity.hpp"
 
 #include <ranged/paging/paged_reader.hpp>
 #include <ranged/paging/paging_error.hpp>
@@ -40,6 +41,7 @@ struct SendScratch {
   /// Listings that may be made and sent beside those that are: with names of usual length some 100 KiB each, 2.5 MiB at
   /// worst.
   unsigned listings = 4;
+  Scarcity listings_scarce;
 
   std::array<iovec, max_buffers> buffers;
   PinnedWindow window;

@@ -26,6 +26,9 @@ constexpr int unsent_low_water = 256 << 10;
 /// And for one that downloads at full speed: a client that takes gigabytes is woken less often (README.md, costs).
 constexpr int wide_unsent_low_water = 4 << 20;
 
+/// How often a peer that is to take something is looked at.
+constexpr std::chrono::seconds look_interval{1};
+
 boost::system::error_code last_error() noexcept {
   return {errno, boost::system::system_category()};
 }
@@ -122,6 +125,29 @@ Task<bool> Connection::wait_readable() {
 Task<bool> Connection::wait_writable() {
   if (!watch_.writable()) co_await watch_.wait_writable();
   co_return !watch_.interrupted();
+}
+
+void Connection::expect_progress(Clock::time_point now, Clock::duration patience) noexcept {
+  deadline_ = now + patience;
+  patience_ = patience;
+  took_at_ = look_at_ = now;
+  untaken_ = -1;
+}
+
+void Connection::end_when_overdue(Clock::time_point now) {
+  if (patience_ != Clock::duration{} && (now >= look_at_ || now >= deadline_)) {
+    look_at_ = now + look_interval;
+    int untaken = 0;
+    if (::ioctl(descriptor_, SIOCOUTQ, &untaken) == 0) {
+      if (untaken < untaken_) {
+        took_at_ = now;
+        deadline_ = now + patience_;
+      }
+      untaken_ = untaken;
+    }
+    if (held_ != nullptr && held_->wanted(now) && now - took_at_ >= stalled_scarce) deadline_ = now;
+  }
+  if (deadline_ <= now) interrupt();
 }
 
 void Connection::set_wide(bool wide) noexcept {

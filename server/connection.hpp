@@ -2,6 +2,7 @@
 // A connected, non-blocking stream socket: receive, send, wait, and its deadline.
 
 #include "server/readiness.hpp"
+#include "server/scarcity.hpp"
 #include "server/tls_stream.hpp"
 
 #include <boost/system/result.hpp>
@@ -67,8 +68,22 @@ class Connection {
   Task<bool> wait_readable();
   Task<bool> wait_writable();
 
-  void set_deadline(Clock::time_point deadline) noexcept { deadline_ = deadline; }
+  void set_deadline(Clock::time_point deadline) noexcept {
+    deadline_ = deadline;
+    patience_ = {};
+  }
   [[nodiscard]] Clock::time_point deadline() const noexcept { return deadline_; }
+  /// A deadline that counts progress: it passes when the peer has taken not a byte for `patience`. (Room in the socket
+  /// is no measure: the kernel tells of it when a good part of what it holds has gone, which takes a slow peer
+  /// minutes.)
+  void expect_progress(Clock::time_point now, Clock::duration patience) noexcept;
+  /// What the connection holds, from now on; null: nothing. While somebody else wants it, a peer that takes nothing
+  /// has stalled_scarce of patience and no more.
+  void hold(const Scarcity* scarcity) noexcept { held_ = scarcity; }
+  static constexpr std::chrono::seconds stalled_scarce{5};
+  /// For the sweep: interrupt(), when the deadline has passed. Cost: once a second, of who waits for its peer to take
+  /// something, one system call.
+  void end_when_overdue(Clock::time_point now);
   /// Ends the wait of whoever waits, now and later; the coroutine then closes.
   void interrupt() { watch_.interrupt(); }
   [[nodiscard]] bool interrupted() const noexcept { return watch_.interrupted(); }
@@ -96,6 +111,26 @@ class Connection {
   bool reset_ = false;              ///< reset_on_close() was called
   std::unique_ptr<TlsStream> tls_;  ///< null: plain
   Clock::time_point deadline_ = Clock::time_point::max();
+  // Of expect_progress():
+  Clock::duration patience_{};  ///< 0: the deadline counts no progress
+  Clock::time_point took_at_;   ///< when the peer was last known to take something
+  Clock::time_point look_at_;   ///< when it is looked at next
+  int untaken_ = -1;            ///< bytes that it had not taken at the last look; -1: not looked at yet
+  const Scarcity* held_ = nullptr;
+};
+
+/// Says for as long as it lives that a connection holds something scarce.
+class Holding {
+ public:
+  Holding(Connection& connection, const Scarcity& scarcity) noexcept : connection_(&connection) {
+    connection.hold(&scarcity);
+  }
+  Holding(const Holding&) = delete;
+  Holding& operator=(const Holding&) = delete;
+  ~Holding() { connection_->hold(nullptr); }
+
+ private:
+  Connection* connection_;
 };
 
 }  // namespace ranged::server

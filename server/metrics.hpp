@@ -83,6 +83,7 @@ struct WorkerMetrics {
   Counter stale_cuts;     ///< of those: because the file changed
   Counter client_aborts;  ///< of those: because the client went away
   Counter header_timeouts;
+  Counter connections_shed;  ///< idle ones, for the sake of others
   Counter idle_timeouts;
   Counter send_timeouts;
   Counter malformed_requests;
@@ -92,6 +93,7 @@ struct WorkerMetrics {
 
 /// Counters of what is not a worker's: written by several threads, all relaxed for the same reason.
 struct SharedMetrics {
+  std::atomic<std::uint64_t> connection_limit{0};  ///< connections at most; written by the acceptor
   std::atomic<std::uint64_t> connections_refused{0};
   std::atomic<std::uint64_t> accept_errors{0};
   std::atomic<std::uint64_t> accept_pauses{0};

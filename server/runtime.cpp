@@ -182,6 +182,7 @@ struct Runtime::State {
   std::unique_ptr<DiskThreads> disk;
   std::unique_ptr<DiskThreads> scan_threads;
   std::unique_ptr<ScanFrames> scan_frames;
+  Scarcity scans;
   std::unique_ptr<Authenticator> authenticator;
   std::unique_ptr<BufferPool> pool;
   std::unique_ptr<AccessLog> access_log;
@@ -401,6 +402,7 @@ std::unique_ptr<Runtime> Runtime::create(std::shared_ptr<const Config> config, c
   state->services.disk = state->disk.get();
   state->services.scan_threads = state->scan_threads.get();
   state->services.scan_frames = state->scan_frames.get();
+  state->services.scans = &state->scans;
   state->services.authenticator = state->authenticator.get();
   state->services.access_log = state->access_log.get();
   state->services.shared_metrics = &state->metrics;

@@ -102,7 +102,8 @@ Task<bool> send_continue(Connection* connection) {
   co_return true;
 }
 
-/// Receives until `total` bytes of the request are in the buffer, which may move. `timeout` is for each progress.
+/// Receives until `total` bytes of the request are in the buffer, which may move. `timeout` is for all of them: it is
+/// no more than a head.
 Task<ContentEnd> read_content(Client* client, std::size_t total, std::chrono::milliseconds timeout) {
   Connection& connection = client->connection;
   connection.set_deadline(Clock::now() + timeout);
@@ -111,7 +112,6 @@ Task<ContentEnd> read_content(Client* client, std::size_t total, std::chrono::mi
     if (received && *received == 0) co_return ContentEnd::closed;
     if (received) {
       client->input.commit(*received);
-      connection.set_deadline(Clock::now() + timeout);
       continue;
     }
     if (received.error() != boost::system::errc::resource_unavailable_try_again) co_return ContentEnd::closed;
@@ -413,7 +413,8 @@ Task<bool> serve_request(Worker* worker, Client* client) {
     }
     refusal = take_content(exchange, client->input.view().substr(parsed.consumed, content_length));
   }
-  exchange.keep_alive = !(refusal && refusal.close) && exchange.head.keep_alive() && !worker->draining();
+  exchange.keep_alive =
+      !(refusal && refusal.close) && exchange.head.keep_alive() && !worker->draining();
   if (refusal) {
     co_await refuse_request(&exchange, refusal);
   } else {
@@ -497,7 +498,8 @@ Task<void> serve_client(Worker* worker, std::unique_ptr<Client> client) {
     if (client->input.empty()) {
       client->idle = true;
       if (worker->draining()) co_return;
-      client->connection.set_deadline(Clock::now() + worker->site()->config->idle_timeout);
+      client->idle_since = Clock::now();
+      client->connection.set_deadline(client->idle_since + worker->site()->config->idle_timeout);
       if (!client->connection.readable()) {
         in_a_row = 0;
         co_await client->connection.readable_edge();

@@ -19,6 +19,15 @@
 
 namespace ranged::server {
 
+namespace {
+
+/// The part of the connections that is kept free of idle ones: an eighth. (With fewer than that there is none to keep.)
+constexpr std::size_t spare_share = 8;
+/// What has been idle for so long is given up for others; before, its next request may be on its way.
+constexpr std::chrono::seconds settled_idle{1};
+
+}  // namespace
+
 Worker::Worker(const Services& services, std::shared_ptr<const Site> site)
     : services_(&services),
       site_(std::move(site)),
@@ -127,12 +136,28 @@ void Worker::end_waits(Clock::time_point now) {
   mailbox_.expire(now);
 }
 
+std::size_t Worker::connections_too_many() const noexcept {
+  const std::size_t limit = services_->shared_metrics->connection_limit.load(std::memory_order_relaxed);
+  std::size_t open = 0;
+  for (const auto& worker : *services_->workers) open += worker->connections();
+  const std::size_t enough = limit - limit / spare_share;
+  const std::size_t workers = services_->workers->size();
+  return open > enough ? (open - enough + workers - 1) / workers : 0;
+}
+
 void Worker::sweep() {
   set_date();
   const Clock::time_point now = Clock::now();
+  // Those who came first go first.
+  std::size_t too_many = connections_too_many();
   for (auto it = clients_.begin(); it != clients_.end();) {
     Client& client = *it++;
-    if (client.connection.deadline() <= now) client.connection.interrupt();
+    if (too_many > 0 && client.idle && client.idle_since <= now - settled_idle) {
+      --too_many;
+      metrics_.connections_shed.add();
+      client.connection.interrupt();
+    }
+    client.connection.end_when_overdue(now);
   }
   if (stopping_) interrupt_all();
   end_waits(stopping_ ? Clock::time_point::max() : now);

@@ -11,6 +11,7 @@
 #include "server/readiness.hpp"
 #include "server/request_id.hpp"
 #include "server/request_parser.hpp"
+#include "server/scarcity.hpp"
 #include "server/site.hpp"
 #include "server/task.hpp"
 
@@ -38,6 +39,7 @@ struct Services {
   DiskThreads* disk = nullptr;
   DiskThreads* scan_threads = nullptr;  ///< for scans alone: they give way to what the disk threads do
   ScanFrames* scan_frames = nullptr;
+  Scarcity* scans = nullptr;        ///< of scan frames
   AccessLog* access_log = nullptr;  ///< null when off
   Authenticator* authenticator = nullptr;
   SharedMetrics* shared_metrics = nullptr;
@@ -89,8 +91,9 @@ struct Client : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
   RequestParser parser;
   std::uint8_t known_head = 0;  ///< the place in the worker's KnownHeads where its last head would be
   InputBuffer input;
-  StreamId stream = 0;  ///< names the connection to the pool
-  bool idle = true;     ///< between two requests: closed at once when draining
+  StreamId stream = 0;                                      ///< names the connection to the pool
+  bool idle = true;                                         ///< between two requests: closed at once when draining
+  Clock::time_point idle_since = Clock::time_point::max();  ///< of one that waits for a request
   bool over_network =
       true;  ///< came by TCP; a page of another site cannot reach a Unix socket, so that no Host rule is needed there
   ClientSlot slot;  ///< its place among the connections of its address
@@ -151,6 +154,8 @@ class Worker {
   void set_date();
   void interrupt_all();
   void end_waits(Clock::time_point now);
+  /// How many idle connections of this worker are to go so that there is room for others (README.md, rule 14).
+  [[nodiscard]] std::size_t connections_too_many() const noexcept;
 
   const Services* services_;
   std::shared_ptr<const Site> site_;

@@ -259,13 +259,16 @@ Task<void> answer_file(Exchange* exchange, std::string_view name) {
 
 Task<void> answer_listing(Exchange* exchange, std::string_view name) {
   // Law 1: a listing is made whole in memory, and a client that does not take it keeps it there.
-  const ListingSlot slot(exchange->worker->scratch());
+  SendScratch& scratch = exchange->worker->scratch();
+  const ListingSlot slot(scratch);
   if (!slot) {
+    scratch.listings_scarce.refused(Clock::now());
     Reply busy = problem_reply(problems::unavailable, "Too many directories are being listed at once; ask again.");
     busy.retry_after = 1;
     co_await send_reply(exchange, &busy);
     co_return;
   }
+  const Holding holding(exchange->client->connection, scratch.listings_scarce);
   // /files ignores its query but for `after`, which continues a long listing.
   std::string after;
   if (exchange->target.has_query) {

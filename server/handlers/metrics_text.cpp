@@ -112,6 +112,11 @@ void render_connections(Exposition& out, const MetricsSources& sources) {
   out.single("ranged_connections_accepted_total", "counter", "Connections accepted.", accepted);
   out.single("ranged_connections_refused_total", "counter", "Connections turned away because there were too many.",
              sources.shared->connections_refused.load(std::memory_order_relaxed));
+  out.single("ranged_connections_limit", "gauge", "Connections that may be open at once.",
+             sources.shared->connection_limit.load(std::memory_order_relaxed));
+  out.single("ranged_connections_shed_total", "counter",
+             "Idle connections closed early because nearly as many were open as may be.",
+             sum(sources.workers, &WorkerMetrics::connections_shed));
   out.single("ranged_accept_errors_total", "counter", "Failed accepts, out of descriptors among them.",
              sources.shared->accept_errors.load(std::memory_order_relaxed));
   out.single("ranged_accept_pauses_total", "counter", "Times that accepting paused for lack of descriptors.",

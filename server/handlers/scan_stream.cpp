@@ -76,6 +76,7 @@ void append_end(std::string& out, const Scan& scan, Clock::time_point began, std
 Task<void> stream_scan(Exchange* exchange, const FileRequest* request, OpenFiles::Handle file, Window window,
                        std::unique_ptr<Scan> scan, std::string_view name) {
   SharedMetrics& metrics = *exchange->worker->services().shared_metrics;
+  const Holding holding(exchange->client->connection, *exchange->worker->services().scans);
   RecordStream stream(exchange, "application/x-ndjson");
   bool there = co_await stream.begin();
   if (!there || exchange->is_head()) co_return;
@@ -226,6 +227,7 @@ boost::system::result<ScanState> SequentialScan::work(const ScanStep& step) {
 Task<ScanFrame> take_scan_frame(Exchange* exchange) {
   ScanFrame frame = exchange->worker->services().scan_frames->try_take();
   if (!frame) {
+    exchange->worker->services().scans->refused(Clock::now());
     exchange->worker->services().shared_metrics->scans_refused.fetch_add(1, std::memory_order_relaxed);
     Reply reply =
         busy_reply(*exchange, problems::too_many_requests, "As many scans as run at once are running; ask again.");

@@ -2,6 +2,7 @@
 import os
 import re
 import resource
+import select
 import socket
 import time
 
@@ -236,3 +237,23 @@ def test_a_slow_client_that_goes_on_is_served(root):
                 wait_until(lambda: time.monotonic() >= pause_end, "a slow reader's pause")
             assert time.monotonic() - begin > 1.5
         assert daemon.metric("ranged_connection_timeouts_total", phase="send") == 0
+
+
+def has_ended(connection) -> bool:
+    readable, _, _ = select.select([connection.socket], [], [], 0)
+    return bool(readable) and connection.socket.recv(1, socket.MSG_PEEK) == b""
+
+
+def test_idle_connections_make_room_before_anybody_is_refused(root):
+    """The first rung: of 40 connections, 35 may be idle; more are closed, the oldest first."""
+    with Daemon(root, options=["--max-connections", "40"]) as daemon:
+        held = [daemon.connect() for _ in range(38)]
+        assert all(is_served(connection) for connection in held)
+        wait_until(lambda: daemon.metric("ranged_connections_shed_total") >= 3, "idle connections are closed")
+        wait_until(lambda: daemon.metric("ranged_connections", state="open") <= 36, "as many as it takes")
+        ends = [connection for connection in held if has_ended(connection)]
+        assert 3 <= len(ends) < 20, "and not many more"
+        assert held[0] in ends and held[-1] not in ends, "the oldest first"
+        assert daemon.metric("ranged_connections_refused_total") == 0
+        for connection in held:
+            connection.close()

@@ -335,3 +335,52 @@ def test_hang_ups_at_every_stage(root):
         assert sizes[2] <= sizes[1] + 1024  # a hundred bytes of each would show
         canary(daemon, 100, 1)
         monitor.connection.close()
+
+
+def ask_for_many_matches(daemon):
+    """A search whose answer is far more than what a socket takes, of which nothing is read."""
+    connection = daemon.connect(receive_buffer=4096)
+    connection.send(build("GET", "/search?file=zeros.bin&hex=00&limit=1000000"))
+    return connection
+
+
+def test_stalled_searches_give_way_to_others(tmp_path):
+    """All places for scans are held by clients that take nothing: who is refused and comes again gets one."""
+    with open(tmp_path / "zeros.bin", "wb") as file:
+        file.write(bytes(8 * MIB))
+    with Daemon(tmp_path, options=["--max-scans", "2", "--send-timeout", "10m"]) as daemon:
+        stalled = [ask_for_many_matches(daemon) for _ in range(2)]
+
+        def searched():
+            with daemon.connect() as connection:
+                connection.send(build("GET", "/search?file=zeros.bin&hex=01"))
+                status = connection.read_response().status
+                assert status in (200, 429)
+                return status
+        wait_until(lambda: searched() == 429, "the places are taken")
+        wait_until(lambda: searched() == 200, "a stalled one gave its place up", patience=60, pause=0.2)
+        assert daemon.metric("ranged_connection_timeouts_total", phase="send") >= 1
+        for connection in stalled:
+            connection.close()
+
+
+def test_stalled_listings_give_way_to_others(tmp_path):
+    for number in range(1000):
+        (tmp_path / f"{number:04}{'n' * 200}").touch()
+    with Daemon(tmp_path, options=["--threads", "1", "--send-timeout", "10m"]) as daemon:
+        def ask_for_listing():
+            connection = daemon.connect(receive_buffer=4096)
+            connection.send(build("GET", "/files/", [("Accept", "application/json")]))
+            return connection
+        stalled = [ask_for_listing() for _ in range(4)]
+
+        def listed():
+            with daemon.connect() as connection:
+                connection.send(build("GET", "/files/"))
+                status = connection.read_response().status
+                assert status in (200, 503)
+                return status
+        wait_until(lambda: listed() == 503, "the places are taken")
+        wait_until(lambda: listed() == 200, "a stalled one gave its place up", patience=60, pause=0.2)
+        for connection in stalled:
+            connection.close()

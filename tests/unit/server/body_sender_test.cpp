@@ -38,6 +38,7 @@ struct Fixture {
     reader.emplace(*pool, source, FileKey(source->version()), 1);
     context.reader = &*reader;
     context.scratch = scratch.get();
+    context.metrics = metrics.get();
     context.may_hand_over = true;
     source->know_until(file_bytes);
   }
@@ -58,6 +59,7 @@ struct Fixture {
   std::shared_ptr<FakeSource> source = std::make_shared<FakeSource>(1, file_bytes);
   std::unique_ptr<BufferPool> pool;
   std::unique_ptr<SendScratch> scratch = std::make_unique<SendScratch>();
+  std::unique_ptr<ranged::server::WorkerMetrics> metrics = std::make_unique<ranged::server::WorkerMetrics>();
   std::optional<PagedReader> reader;
   SendContext context;
 };

@@ -124,13 +124,15 @@ static int error_of(void) {
   return -1;
 }
 
+static int is_of_disk(int file) {
+  struct stat status;
+  return syscall(SYS_newfstatat, file, "", &status, AT_EMPTY_PATH) == 0 && status.st_dev == atomic_load(&orders->device);
+}
+
 static enum hang hang_of(int file) {
   if (orders == NULL) return hang_not;
   const enum hang hang = (enum hang)atomic_load(&orders->hang);
-  if (hang == hang_not) return hang_not;
-  struct stat status;
-  if (syscall(SYS_newfstatat, file, "", &status, AT_EMPTY_PATH) != 0 || status.st_dev != atomic_load(&orders->device)) return hang_not;
-  return hang;
+  return hang != hang_not && is_of_disk(file) ? hang : hang_not;
 }
 
 static void wait_for_disk(void) {
@@ -140,10 +142,22 @@ static void wait_for_disk(void) {
 /* Pages of the one file on the disk that hangs, whose reads have begun. */
 enum { page_bytes = 4096, pages_of_file = 4096, pages_read_ahead = 32 };
 static atomic_uchar begun[pages_of_file];
+static atomic_uint has_begun;
 
 static void begin_reading(off_t offset, size_t length) {
+  atomic_store(&has_begun, 1);
   const size_t first = (size_t)offset / page_bytes, last = ((size_t)offset + length - 1) / page_bytes;
   for (size_t page = first; page <= last && page < pages_of_file; ++page) atomic_store(&begun[page], 1);
+}
+
+/* Whether the disk has hung and has answered since, and by that has brought these bytes into memory. */
+static int was_read(int file, off_t offset, size_t length) {
+  if (!atomic_load(&has_begun) || !is_of_disk(file)) return 0;
+  const size_t first = (size_t)offset / page_bytes, last = ((size_t)offset + length - 1) / page_bytes;
+  for (size_t page = first; page <= last; ++page) {
+    if (page >= pages_of_file || !atomic_load(&begun[page])) return 0;
+  }
+  return 1;
 }
 
 static size_t length_of(const struct iovec* vector, int count) {
@@ -176,6 +190,8 @@ ssize_t preadv2(int file, const struct iovec* vector, int count, off_t offset, i
     errno = EAGAIN;
     return -1;
   }
+  /* The disk is a tmpfs in truth, which need not know RWF_NOWAIT. */
+  if (!waits && was_read(file, offset, length_of(vector, count))) flags &= ~8;
   if (fails(kind_read)) return atomic_load(&orders->error) != 0 ? error_of() : half(real_preadv2, file, vector, offset, flags);
   return real_preadv2(file, vector, count, offset, flags);
 }

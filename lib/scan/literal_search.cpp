@@ -55,7 +55,18 @@ LiteralFinder::LiteralFinder(BytePattern pattern) : pattern_(std::move(pattern))
 
 bool LiteralFinder::matches(const std::byte* at) const noexcept {
   if (exact_) return std::memcmp(at, pattern_.values().data(), pattern_.size()) == 0;
-  for (std::size_t i = 0; i < pattern_.size(); ++i) {
+  // By words: a long pattern that nearly matches everywhere is compared as far as it goes at every byte.
+  std::size_t i = 0;
+  for (; i + sizeof(std::uint64_t) <= pattern_.size(); i += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::uint64_t mask = 0;
+    std::uint64_t value = 0;
+    std::memcpy(&word, at + i, sizeof word);
+    std::memcpy(&mask, pattern_.masks().data() + i, sizeof mask);
+    std::memcpy(&value, pattern_.values().data() + i, sizeof value);
+    if ((word & mask) != value) return false;
+  }
+  for (; i < pattern_.size(); ++i) {
     if ((static_cast<std::uint8_t>(at[i]) & pattern_.masks()[i]) != pattern_.values()[i]) return false;
   }
   return true;

@@ -1,9 +1,12 @@
+#include <ranged/scan/expression_size.hpp>
 #include <ranged/scan/regex_search.hpp>
 
 #include <hs/hs.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -23,6 +26,61 @@ struct CompileErrorDeleter {
 /// Zeros after which an automaton has forgotten all that matters: no match that is found is longer.
 constexpr std::uint64_t settling = RegexSearch::max_match + 1;
 
+/// Positions from which on a compiler's memory is worth giving back: it is some megabytes in an arena of its thread's,
+/// and without that stays there.
+constexpr std::uint64_t large_expression = 256;
+
+constexpr unsigned search_flags = HS_FLAG_MULTILINE | HS_FLAG_SOM_LEFTMOST;
+
+boost::system::result<std::unique_ptr<hs_database_t, DatabaseDeleter>, RegexError> compile(std::string_view expression,
+                                                                                           unsigned flags) {
+  // Held while one compiles, so that the compiler's memory is needed once (law 1).
+  static std::mutex one_at_a_time;
+  const std::string text(expression);
+  const std::uint64_t positions = expression_size(expression);
+  if (positions > RegexSearch::max_positions) {
+    return RegexError{"with its repetitions written out it is larger than " +
+                      std::to_string(RegexSearch::max_positions) + " characters; repeat less"};
+  }
+  const std::scoped_lock lock(one_at_a_time);
+  hs_database_t* database = nullptr;
+  hs_compile_error_t* error = nullptr;
+  const hs_error_t outcome =
+      hs_compile(text.c_str(), flags, HS_MODE_STREAM | HS_MODE_SOM_HORIZON_SMALL, nullptr, &database, &error);
+  std::unique_ptr<hs_database_t, DatabaseDeleter> compiled(database);
+  const std::unique_ptr<hs_compile_error_t, CompileErrorDeleter> owned(error);
+  if (positions >= large_expression) ::malloc_trim(0);
+  if (outcome == HS_SUCCESS) return compiled;
+  return RegexError{error != nullptr ? error->message : "it cannot be compiled"};
+}
+
+/// Keeps what it is told of: the start and the end of one match, or too many.
+struct OneMatch {
+  std::uint64_t begin = 0, end = 0;
+  int count = 0;
+  static int on_match(unsigned, unsigned long long from, unsigned long long to, unsigned, void* context) {
+    auto* const match = static_cast<OneMatch*>(context);
+    *match = {from, to, match->count + 1};
+    return 0;
+  }
+};
+
+/// Looks for a match behind a hundred bytes that begin none, which is what the unsound library misses.
+bool finds_what_is_there() {
+  const std::string text = std::string(100, 'z') + "aab";
+  const auto database = compile("a+b", search_flags);
+  if (!database) return false;
+  hs_scratch_t* scratch = nullptr;
+  if (hs_alloc_scratch(database->get(), &scratch) != HS_SUCCESS) return false;
+  const std::unique_ptr<hs_scratch_t, ScratchDeleter> owned(scratch);
+  hs_stream_t* stream = nullptr;
+  if (hs_open_stream(database->get(), 0, &stream) != HS_SUCCESS) return false;
+  OneMatch match;
+  hs_scan_stream(stream, text.data(), static_cast<unsigned>(text.size()), 0, scratch, &OneMatch::on_match, &match);
+  hs_close_stream(stream, scratch, &OneMatch::on_match, &match);
+  return match.count == 1 && match.begin == 100 && match.end == 103;
+}
+
 }  // namespace
 
 struct RegexSearch::State {
@@ -36,12 +94,13 @@ struct RegexSearch::State {
   std::uint64_t zeros_begin = 0;
   bool matched_zeros = false;
   Match pending{0, 0};  ///< a match that may still grow; none when its length is 0
-  /// Matches of one piece that are final. (Vectorscan cannot stop in the middle of a piece and go on later.)
+  /// Matches of one piece that are final. (The automaton cannot stop in the middle of a piece and go on later.)
   std::vector<Match> found;
   std::size_t found_read = 0;
   std::uint64_t found_uncounted = 0;
   bool keeping = true;
   std::uint64_t last_end = 0;  ///< where the last final match ended
+  std::uint64_t left_out = 0;
 
   State() { found.reserve(piece + 2); }
   State(const State&) = delete;
@@ -74,7 +133,11 @@ struct RegexSearch::State {
   }
 
   void match(unsigned long long from, unsigned long long to) {
-    if (from == HS_OFFSET_PAST_HORIZON || to - from > max_match || to == from) return;
+    if (to == from) return;
+    if (from == HS_OFFSET_PAST_HORIZON || to - from > max_match) {
+      ++left_out;
+      return;
+    }
     if (mid_file && from == 0) return;
     const std::uint64_t begin = base + from;
     const std::uint64_t end = base + to;
@@ -128,28 +191,34 @@ boost::system::result<std::unique_ptr<RegexSearch>, RegexError> RegexSearch::cre
   if (expression.empty() || expression.size() > max_expression) {
     return RegexError{"it has 1 to " + std::to_string(max_expression) + " bytes"};
   }
-  auto state = std::make_unique<State>();
-  const std::string text(expression);
-  // Expressions that may match nothing are refused by Vectorscan, which is as well: they would match everywhere.
-  const unsigned flags =
-      HS_FLAG_DOTALL | HS_FLAG_MULTILINE | HS_FLAG_SOM_LEFTMOST | (fold_case ? HS_FLAG_CASELESS : 0U);
-  hs_database_t* database = nullptr;
-  hs_compile_error_t* error = nullptr;
-  if (hs_compile(text.c_str(), flags, HS_MODE_STREAM | HS_MODE_SOM_HORIZON_SMALL, nullptr, &database, &error) !=
-      HS_SUCCESS) {
-    const std::unique_ptr<hs_compile_error_t, CompileErrorDeleter> owned(error);
-    return RegexError{error != nullptr ? error->message : "it cannot be compiled"};
+  if (!is_sound()) {
+    return RegexError{"the library that runs expressions (" + std::string(hs_version()) +
+                      ") gives wrong results on this processor; Debian's libhyperscan5 in its place does not"};
   }
-  state->database.reset(database);
+  // Expressions that may match nothing are refused by the compiler, which is as well: they would match everywhere.
+  auto database = compile(expression, search_flags | (fold_case ? HS_FLAG_CASELESS : 0U));
+  if (!database) return database.error();
+  auto state = std::make_unique<State>();
+  state->database = std::move(*database);
   std::size_t state_size = 0;
-  if (hs_stream_size(database, &state_size) != HS_SUCCESS || state_size > max_state) {
+  if (hs_stream_size(state->database.get(), &state_size) != HS_SUCCESS || state_size > max_state) {
     return RegexError{"it needs too much memory"};
   }
   hs_scratch_t* scratch = nullptr;
-  if (hs_alloc_scratch(database, &scratch) != HS_SUCCESS) return RegexError{"this processor cannot run it"};
+  if (hs_alloc_scratch(state->database.get(), &scratch) != HS_SUCCESS)
+    return RegexError{"this processor cannot run it"};
   state->scratch.reset(scratch);
   if (!state->open_stream()) return RegexError{"it needs too much memory"};
   return std::unique_ptr<RegexSearch>(new RegexSearch(std::move(state)));
+}
+
+bool RegexSearch::is_sound() {
+  static const bool sound = finds_what_is_there();
+  return sound;
+}
+
+std::uint64_t RegexSearch::left_out() const noexcept {
+  return state_->left_out;
 }
 
 void RegexSearch::begin(std::uint64_t offset) noexcept {

@@ -236,8 +236,40 @@ Task<ScanFrame> take_scan_frame(Exchange* exchange) {
   co_return frame;
 }
 
+namespace {
+
+/// How often a file that is being written is waited for and opened again: it may rest for long enough between two
+/// writes.
+constexpr int looks_at_a_changing_file = 10;
+
+/// Whether a change of the file might not show yet (law 5), now.
+bool is_racily_clean_now(const OpenFile& file) {
+  const std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
+  const FileVersion& version = file.key.version();
+  // Of a time to come nothing can be waited for: the clock was set back.
+  return is_racily_clean(version, now) &&
+         std::max(version.modified_ns, version.changed_ns) <= now.time_since_epoch().count();
+}
+
+/// The file as it is now, when a scan can begin: left alone for as long as a change needs to show, if it ever is.
+Task<boost::system::result<OpenFiles::Handle>> open_for_scan(Exchange* exchange, std::string_view name) {
+  boost::system::result<OpenFiles::Handle> opened = co_await open_served_file(exchange, name);
+  for (int look = 0; opened && !exchange->is_head() && look < looks_at_a_changing_file; ++look) {
+    // What is served may be a second old (stale_after); a scan of it would end as it begins.
+    const boost::system::result<FileVersion> now = (*opened)->source->current_version();
+    const bool changed = !now || *now != (*opened)->key.version();
+    if (!changed && !is_racily_clean_now(**opened)) break;
+    if (!changed) co_await sleep_for(racily_clean_span);
+    exchange->site->files->forget(name, opened->get());
+    opened = co_await open_served_file(exchange, name);
+  }
+  co_return opened;
+}
+
+}  // namespace
+
 Task<void> answer_scan(Exchange* exchange, const FileRequest* request, ScanFrame frame, ScanFactory* factory) {
-  boost::system::result<OpenFiles::Handle> opened = co_await open_served_file(exchange, request->name);
+  boost::system::result<OpenFiles::Handle> opened = co_await open_for_scan(exchange, request->name);
   if (!opened) {
     Reply reply = file_problem(*exchange, opened.error());
     co_await send_reply(exchange, &reply);
@@ -248,12 +280,6 @@ Task<void> answer_scan(Exchange* exchange, const FileRequest* request, ScanFrame
     reply->cache_control = "no-store";  // as of the stream itself
     co_await send_reply(exchange, &*reply);
     co_return;
-  }
-  // Law 5: until its times can tell, a change might not show. What is read from then on is the version's.
-  while (is_racily_clean(file->key.version(), std::chrono::system_clock::now()) && !exchange->is_head() &&
-         std::max(file->key.version().modified_ns, file->key.version().changed_ns) <=
-             std::chrono::system_clock::now().time_since_epoch().count()) {
-    co_await sleep_for(racily_clean_span);
   }
   const std::uint64_t size = file->key.version().size;
   const std::string* const offset = request->query.find("offset");

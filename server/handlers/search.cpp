@@ -130,6 +130,10 @@ class ForwardRegexSearch final : public ForwardSearch {
   std::size_t take(std::span<const std::byte> bytes) override { return search_->take(bytes, matches_); }
   std::uint64_t take_zeros(std::uint64_t count) override { return search_->take_zeros(count, matches_); }
   bool finish() override { return search_->finish(matches_); }
+  void describe_end(std::string& record) const override {
+    ForwardSearch::describe_end(record);
+    fmt::format_to(std::back_inserter(record), ",\"left_out\":{}", search_->left_out());
+  }
 
  private:
   std::unique_ptr<RegexSearch> search_;

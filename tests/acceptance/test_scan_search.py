@@ -211,3 +211,29 @@ def test_viewers_keep_their_pages(big):
         after = daemon.samples()
         resident = {key: value for key, value in before.items() if "ranged_pool" in str(key)}
         assert resident == {key: value for key, value in after.items() if "ranged_pool" in str(key)}
+
+
+def test_a_file_that_grows_now_and_then_is_scanned_as_it_is(tmp_path):
+    """A change is waited for until it shows; then it is the file of that moment that is scanned, not that of before."""
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"first line\n")
+    with Daemon(tmp_path) as daemon:
+        for line in range(1, 6):
+            with open(path, "ab") as log:
+                log.write(b"line that came later\n")
+            # Opened, and known for a second, before the change or after it.
+            begin, *_, end = scan(daemon, "search", file="log.txt", text="line")
+            assert (end["status"], end["matches"]) == ("complete", 1 + line)
+            assert begin["size"] == path.stat().st_size
+
+
+def test_a_file_that_was_replaced_is_scanned_as_it_is(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_bytes(b"old needle, old needle\n")
+    os.utime(path, (1e9, 1e9))
+    with Daemon(tmp_path) as daemon:
+        assert complete(daemon, "search", file="file.txt", text="needle")[1]["matches"] == 2
+        (tmp_path / "new").write_bytes(b"a needle\n")
+        os.rename(tmp_path / "new", path)
+        begin, *_, end = scan(daemon, "search", file="file.txt", text="needle")
+        assert (begin["size"], end["status"], end["matches"]) == (9, "complete", 1)

@@ -103,3 +103,41 @@ TEST_CASE("beyond the limit matches are counted") {
   }
   CHECK(queue.count() == 10'000);
 }
+
+TEST_CASE("what comes after a long stretch without a candidate is found: the library is sound") {
+  CHECK(RegexSearch::is_sound());
+  std::mt19937 random(12);
+  for (std::size_t before = 0; before < 300; ++before) {
+    const std::string text = std::string(before, 'z') + "aab" + std::string(70, 'z') + "<word> and =more";
+    CAPTURE(before);
+    CHECK(search_in("a+b", testing::bytes_of(text), 1000, 10, random) == std::vector<Match>{{before, 3}});
+    CHECK(search_in("<[^>]+>", testing::bytes_of(text), 1000, 10, random) == std::vector<Match>{{before + 73, 6}});
+    CHECK(search_in("=\\w+", testing::bytes_of(text), 1000, 10, random) == std::vector<Match>{{before + 84, 5}});
+  }
+}
+
+TEST_CASE("a dot ends at a line's end, unless it is told not to") {
+  std::mt19937 random(13);
+  const std::string text = "ERROR one\nplain\nERROR two timeout\nERROR timeout\n";
+  CHECK(search_in("ERROR.*timeout", testing::bytes_of(text), 7, 10, random) == std::vector<Match>{{16, 17}, {34, 13}});
+  CHECK(search_in("(?s)ERROR.*timeout", testing::bytes_of(text), 7, 10, random) == std::vector<Match>{{0, 47}});
+}
+
+TEST_CASE("what may be longer than can be remembered is left out, and counted") {
+  const std::string text = "a" + std::string(RegexSearch::max_match + 1000, '.') + "b";
+  const std::unique_ptr<RegexSearch> search = compile("(?s)a.*b");
+  MatchQueue queue(10, 10);
+  std::size_t taken = 0;
+  const auto bytes = testing::bytes_of(text);
+  while (taken < bytes.size()) taken += search->take(std::span(bytes).subspan(taken), queue);
+  REQUIRE(search->finish(queue));
+  CHECK(queue.count() == 0);
+  CHECK(search->left_out() == 1);
+}
+
+TEST_CASE("an expression that is too large when written out is refused before it is compiled") {
+  const auto refused = RegexSearch::create("((((a{1,9}){1,9}){1,9}){1,9}){1,9}", false);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message.find("repeat less") != std::string::npos);
+  CHECK(RegexSearch::create("[ab].{1000}c", false).has_value());
+}

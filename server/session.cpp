@@ -413,8 +413,7 @@ Task<bool> serve_request(Worker* worker, Client* client) {
     }
     refusal = take_content(exchange, client->input.view().substr(parsed.consumed, content_length));
   }
-  exchange.keep_alive =
-      !(refusal && refusal.close) && exchange.head.keep_alive() && !worker->draining();
+  exchange.keep_alive = !(refusal && refusal.close) && exchange.head.keep_alive() && !worker->draining();
   if (refusal) {
     co_await refuse_request(&exchange, refusal);
   } else {

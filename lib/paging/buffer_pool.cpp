@@ -13,6 +13,7 @@
 #include <bit>
 #include <cerrno>
 #include <condition_variable>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -181,6 +182,8 @@ struct BufferPool::State {
   /// Loads that are `reading`. Written under the pool lock; sequentially consistent, so that who finds in the page
   /// cache what a load has begun to read sees that load here.
   std::atomic<std::size_t> reading_count{0};
+  /// When a load was begun last, of the steady clock; relaxed: a time that orders nothing.
+  std::atomic<std::chrono::steady_clock::rep> last_load_at{std::numeric_limits<std::chrono::steady_clock::rep>::min()};
   // Relaxed, statistics only: counted where no pool lock is held.
   std::atomic<std::uint64_t> nowait_would_block{0}, nowait_unsupported{0};
 
@@ -436,6 +439,7 @@ struct BufferPool::State {
     load->inode = source->version().inode;
     load->reading = true;
     reading_count.fetch_add(1, std::memory_order_seq_cst);
+    last_load_at.store(std::chrono::steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
     load->disk = device == 0 ? nullptr : disk_in_use(device);
     if (load->disk == nullptr && device != 0) {
       const auto unused = std::ranges::find_if(disks, [](const DiskShare& disk) { return !disk.in_use(); });
@@ -859,6 +863,11 @@ bool BufferPool::is_resident(const PageId& page) const noexcept {
   const std::scoped_lock lock(state_->table.shard(hash).mutex);
   const Frame* const frame = state_->table.find(page, hash);
   return frame != nullptr && frame->state == FrameState::resident;
+}
+
+bool BufferPool::has_loaded_since(std::chrono::steady_clock::time_point time) const noexcept {
+  return state_->reading_count.load(std::memory_order_relaxed) != 0 ||
+         state_->last_load_at.load(std::memory_order_relaxed) >= time.time_since_epoch().count();
 }
 
 bool BufferPool::is_reading(const FileVersion& file, std::uint64_t offset, std::uint64_t length) const noexcept {

@@ -136,6 +136,9 @@ class BufferPool {
   /// Whether the page is resident now. Counts and promotes nothing. Cost: one shard lock.
   [[nodiscard]] bool is_resident(const PageId& page) const noexcept;
 
+  /// Whether a load was begun at or after `time`, or is under way: else the kernel reads nothing ahead for this pool.
+  /// Cost: two loads of atomics.
+  [[nodiscard]] bool has_loaded_since(std::chrono::steady_clock::time_point time) const noexcept;
   /// Whether some of [offset, offset + length) of the file may just be being read: a disk thread is at it or about to
   /// be, or its disk has as many loads as it may have, or somebody waits for a load (a read that was tried without
   /// waiting has begun all the same). The kernel has such pages in its cache already, but whoever takes them waits for

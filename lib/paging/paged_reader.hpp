@@ -82,6 +82,11 @@ class PagedReader {
   /// BufferPool::is_reading, of this file.
   [[nodiscard]] bool is_reading(std::uint64_t offset, std::uint64_t length) const noexcept;
 
+  /// BufferPool::has_loaded_since.
+  [[nodiscard]] bool has_loaded_since(std::chrono::steady_clock::time_point time) const noexcept {
+    return pool_->has_loaded_since(time);
+  }
+
   [[nodiscard]] ByteSource& source() const noexcept { return *source_; }
   [[nodiscard]] const FileKey& file() const noexcept { return file_; }
   [[nodiscard]] AccessHint hint() const noexcept { return hint_; }

@@ -1,5 +1,7 @@
 #include "server/acceptor.hpp"
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,14 +25,15 @@ constexpr int accepts_in_a_row = 64;
 constexpr std::chrono::milliseconds pause_time{100};
 
 /// What a client gets for which there is no place; the head of its request is not waited for.
-constexpr std::string_view full_response =
-    "HTTP/1.1 503 Service Unavailable\r\nServer: ranged\r\nContent-Type: application/problem+json\r\nContent-Length: "
-    "110\r\n"
-    "Retry-After: 1\r\nConnection: close\r\n\r\n"
-    "{\"type\":\"/problems/unavailable\",\"title\":\"Unavailable\",\"status\":503,\"detail\":\"Too many connections "
-    "are open.\"}\n";
-constexpr std::string_view full_body = full_response.substr(full_response.find("\r\n\r\n") + 4);
-static_assert(full_body.size() == 110, "Content-Length of full_response");
+std::string make_full_response(std::chrono::seconds retry_after) {
+  constexpr std::string_view body =
+      "{\"type\":\"/problems/unavailable\",\"title\":\"Unavailable\",\"status\":503,\"detail\":\"Too many connections "
+      "are open.\"}\n";
+  return fmt::format(
+      "HTTP/1.1 503 Service Unavailable\r\nServer: ranged\r\nContent-Type: application/problem+json\r\n"
+      "Content-Length: {}\r\nRetry-After: {}\r\nConnection: close\r\n\r\n{}",
+      body.size(), retry_after.count(), body);
+}
 
 int open_spare() noexcept {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -42,14 +45,14 @@ bool out_of_descriptors(const boost::system::error_code& error) noexcept {
          error == boost::system::errc::not_enough_memory;
 }
 
-void turn_away(int descriptor, bool tls) noexcept {
+void turn_away(int descriptor, bool tls, std::string_view response) noexcept {
   if (tls) {  // a handshake is more than there is place for
     ::close(descriptor);
     return;
   }
   // The socket is new, so that its buffer takes all of it; what the client has sent by now is dropped, so that closing
   // does not reset.
-  (void)::send(descriptor, full_response.data(), full_response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)::send(descriptor, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(descriptor, SHUT_WR);
   char discarded[4096];
   (void)::recv(descriptor, discarded, sizeof discarded, MSG_DONTWAIT);
@@ -67,7 +70,7 @@ Acceptor::Acceptor(asio::io_context& context, std::vector<Listener> listeners,
       clients_(limits.connections_per_client),
       pause_(context),
       spare_descriptor_(open_spare()) {
-  metrics.connection_limit.store(limits.connections, std::memory_order_relaxed);
+  use(limits);
   for (Listener& listener : listeners) {
     const int duplicate = ::fcntl(listener.descriptor(), F_DUPFD_CLOEXEC, 0);
     if (duplicate < 0) throw std::system_error(errno, std::system_category(), "no descriptor left to listen with");
@@ -82,6 +85,13 @@ Acceptor::~Acceptor() {
 
 void Acceptor::start() {
   for (const auto& waiting : waiting_) wait(*waiting);
+}
+
+void Acceptor::use(const AcceptorLimits& limits) {
+  limits_ = limits;
+  full_response_ = make_full_response(limits.retry_after);
+  clients_.use(limits.connections_per_client);
+  metrics_->connection_limit.store(limits.connections, std::memory_order_relaxed);
 }
 
 void Acceptor::stop() {
@@ -139,7 +149,7 @@ void Acceptor::shed(const Listener& listener) {
   ::close(std::exchange(spare_descriptor_, -1));
   if (const boost::system::result<Listener::Peer> peer = listener.accept()) {
     metrics_->connections_refused.fetch_add(1, std::memory_order_relaxed);
-    turn_away(peer->descriptor, listener.address().tls);
+    turn_away(peer->descriptor, listener.address().tls, full_response_);
   }
   spare_descriptor_ = open_spare();
 }
@@ -149,7 +159,8 @@ void Acceptor::place(const Listener::Peer& peer, bool tls) {
   accepted.descriptor = peer.descriptor;
   accepted.over_network = peer.over_network;
   accepted.tls = tls;
-  const bool counted = peer.over_network && limits_.connections_per_client < limits_.connections;
+  // Counted also where one address may have all: a reload may say otherwise.
+  const bool counted = peer.over_network;
   const auto fewest = std::min_element(workers_->begin(), workers_->end(), [](const auto& a, const auto& b) {
     return a->connections() < b->connections();
   });
@@ -164,7 +175,7 @@ void Acceptor::place(const Listener::Peer& peer, bool tls) {
   }
   if (placed) return;
   metrics_->connections_refused.fetch_add(1, std::memory_order_relaxed);
-  turn_away(peer.descriptor, tls);
+  turn_away(peer.descriptor, tls, full_response_);
 }
 
 }  // namespace ranged::server

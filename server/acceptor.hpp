@@ -11,8 +11,10 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace ranged::server {
@@ -20,6 +22,7 @@ namespace ranged::server {
 struct AcceptorLimits {
   std::size_t connections = 0;             ///< all together
   std::size_t connections_per_client = 0;  ///< of one address
+  std::chrono::seconds retry_after{1};     ///< what one more is told to wait
 };
 
 /// Lives on the control thread's io_context.
@@ -32,6 +35,8 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   void start();
+  /// Limits from now on. Those who are there stay; there are no more until they are few enough.
+  void use(const AcceptorLimits& limits);
   /// Closes the listeners: nobody is accepted from here on.
   void stop();
 
@@ -55,6 +60,7 @@ class Acceptor {
   std::vector<std::unique_ptr<Waiting>> waiting_;
   const std::vector<std::unique_ptr<Worker>>* workers_;
   AcceptorLimits limits_;
+  std::string full_response_;  ///< made ahead: it is sent where memory may be lacking
   SharedMetrics* metrics_;
   ClientLimits clients_;
   asio::steady_timer pause_;

@@ -46,6 +46,11 @@ bool ClientLimits::take(const ip::address& address, ClientSlot& slot) {
   return true;
 }
 
+void ClientLimits::use(std::size_t limit) {
+  const std::scoped_lock lock(mutex_);
+  limit_ = limit;
+}
+
 std::size_t ClientLimits::addresses() const {
   const std::lock_guard lock(mutex_);
   return counts_.size();

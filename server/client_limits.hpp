@@ -41,13 +41,15 @@ class ClientLimits {
   /// which is what one subscriber gets (RFC 6177).
   [[nodiscard]] bool take(const boost::asio::ip::address& address, ClientSlot& slot);
   [[nodiscard]] std::size_t addresses() const;
+  /// Another limit from now on; places that are taken stay.
+  void use(std::size_t limit);
 
  private:
   friend class ClientSlot;
   void give_back(const boost::asio::ip::address& address) noexcept;
 
-  const std::size_t limit_;
-  mutable std::mutex mutex_;  ///< guards counts_
+  mutable std::mutex mutex_;  ///< guards what follows
+  std::size_t limit_;
   std::unordered_map<boost::asio::ip::address, std::size_t> counts_;
 };
 

@@ -89,6 +89,28 @@ std::size_t window_frames(std::uint64_t page_size) noexcept {
   return static_cast<std::size_t>(std::min<std::uint64_t>(pages, most_window_pages));
 }
 
+std::size_t connections_per_client(const Config& config, std::size_t connections, bool loopback_only) noexcept {
+  if (config.max_connections_per_client != 0) return std::min(config.max_connections_per_client, connections);
+  if (loopback_only) return connections;
+  return std::min(std::max(connections / 4, least_connections_per_client), connections);
+}
+
+namespace {
+
+/// Half of the descriptors, or what fits into the control group's memory beside the pool.
+std::size_t automatic_connections(const Config& config, const Machine& machine) noexcept {
+  const std::size_t for_descriptors = std::max<std::size_t>(machine.descriptors / 2, 1);
+  if (machine.memory_limit == 0) return for_descriptors;
+  const std::uint64_t beside = config.pool_size + memory_beside_pool;
+  const std::uint64_t room = machine.memory_limit - std::min(machine.memory_limit, beside);
+  const bool tls = std::ranges::any_of(config.listen, &ListenAddress::tls);
+  const std::uint64_t for_memory = room / (tls ? tls_connection_memory : connection_memory);
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(for_memory, std::min<std::size_t>(64, for_descriptors), for_descriptors));
+}
+
+}  // namespace
+
 ResolvedConfig resolve(const Config& config, const Machine& machine) noexcept {
   ResolvedConfig resolved;
   resolved.frames = static_cast<std::size_t>(config.pool_size / std::max<std::uint64_t>(config.page_size, 1));
@@ -114,15 +136,9 @@ ResolvedConfig resolve(const Config& config, const Machine& machine) noexcept {
       std::clamp(config.pool_size / 8 / scans, least_scan_frame, cached_frame) / least_scan_frame * least_scan_frame);
   resolved.scan_threads = static_cast<unsigned>(std::min<std::uint64_t>(scans, std::max(machine.cores, 1U)));
   resolved.max_connections =
-      config.max_connections != 0 ? config.max_connections : std::max<std::size_t>(machine.descriptors / 2, 1);
-  if (config.max_connections_per_client != 0) {
-    resolved.max_connections_per_client = std::min(config.max_connections_per_client, resolved.max_connections);
-  } else if (config.loopback_only()) {
-    resolved.max_connections_per_client = resolved.max_connections;
-  } else {
-    resolved.max_connections_per_client =
-        std::min(std::max(resolved.max_connections / 4, least_connections_per_client), resolved.max_connections);
-  }
+      config.max_connections != 0 ? config.max_connections : automatic_connections(config, machine);
+  resolved.max_connections_per_client =
+      connections_per_client(config, resolved.max_connections, config.loopback_only());
   resolved.open_files =
       std::clamp<std::size_t>(config.open_files, 1, std::max<std::size_t>(machine.descriptors / 4, 1));
   return resolved;

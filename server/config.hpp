@@ -145,6 +145,17 @@ struct Config {
 /// page's start, never more than the 16 pages of a PinnedWindow.
 [[nodiscard]] std::size_t window_frames(std::uint64_t page_size) noexcept;
 
+/// What the daemon needs beside the pool at least (law 1: peak RSS <= pool + 16 MiB + connections).
+constexpr std::uint64_t memory_beside_pool = std::uint64_t{16} << 20;
+/// What a connection may come to at its most, as the allocator has it (measured with thousands: 20 KiB with an
+/// unfinished head of 16 KiB; by TLS 68 KiB within a handshake).
+constexpr std::uint64_t connection_memory = std::uint64_t{20} << 10;
+constexpr std::uint64_t tls_connection_memory = std::uint64_t{72} << 10;
+
+/// How many of `connections` one address may have. `loopback_only`: nobody can connect from elsewhere.
+[[nodiscard]] std::size_t connections_per_client(const Config& config, std::size_t connections,
+                                                 bool loopback_only) noexcept;
+
 /// What `config` comes to on `machine`. Pure. Total: also for configurations that validation refuses.
 [[nodiscard]] ResolvedConfig resolve(const Config& config, const Machine& machine) noexcept;
 

@@ -25,8 +25,6 @@ using nlohmann::ordered_json;
 // One type stands for both in SettingMember.
 static_assert(std::is_same_v<std::size_t, std::uint64_t>, "ranged is built for 64-bit machines");
 
-/// What the daemon needs beside the pool at least (law 1: peak RSS <= pool + 16 MiB + connections).
-constexpr std::uint64_t memory_beside_pool = std::uint64_t{16} << 20;
 /// Descriptors that are neither connections nor served files: standard streams, listeners, epoll, logs, and some to
 /// spare.
 constexpr std::size_t descriptors_beside_connections = 32;

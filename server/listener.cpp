@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -130,7 +131,7 @@ boost::system::result<Listener> Listener::bind(const ListenAddress& address) {
   return listener;
 }
 
-boost::system::result<Listener> Listener::adopt(int descriptor) {
+boost::system::result<Listener> Listener::adopt(int descriptor, bool tls) {
   int accepts = 0;
   socklen_t length = sizeof accepts;
   if (::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &length) != 0) return last_error();
@@ -140,7 +141,9 @@ boost::system::result<Listener> Listener::adopt(int descriptor) {
   if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &length) != 0) return last_error();
   ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
-  return Listener(descriptor, from_system(bound), {});
+  ListenAddress address = from_system(bound);
+  address.tls = tls;
+  return Listener(descriptor, std::move(address), {});
 }
 
 Listener::Listener(int descriptor, ListenAddress address, std::string socket_file) noexcept
@@ -196,20 +199,46 @@ boost::system::result<Listener::Peer> Listener::accept() const noexcept {
   }
 }
 
-std::vector<int> inherited_sockets() {
-  std::vector<int> descriptors;
-  const auto number_of = [](const char* name) {
-    const char* const text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before the first thread
+std::vector<InheritedSocket> inherited_sockets() {
+  std::vector<InheritedSocket> sockets;
+  // Before the first thread.
+  const auto variable = [](const char* name) -> std::string_view {
+    const char* const text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    return text != nullptr ? text : "";
+  };
+  const auto number_of = [&](const char* name) {
+    const std::string_view text = variable(name);
     int number = 0;
-    if (text != nullptr) std::from_chars(text, text + std::strlen(text), number);
+    std::from_chars(text.data(), text.data() + text.size(), number);
     return number;
   };
   if (number_of("LISTEN_PID") == ::getpid()) {
-    for (int i = 0; i < number_of("LISTEN_FDS"); ++i) descriptors.push_back(first_inherited_descriptor + i);
+    std::string_view names = variable("LISTEN_FDNAMES");
+    const int count = number_of("LISTEN_FDS");
+    for (int i = 0; i < count; ++i) {
+      const std::size_t end = std::min(names.find(':'), names.size());
+      sockets.push_back({first_inherited_descriptor + i, std::string(names.substr(0, end))});
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
   }
-  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
-    ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
-  return descriptors;
+  for (const char* const name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
+    ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe): before the first thread
+  }
+  return sockets;
+}
+
+std::optional<std::vector<bool>> inherited_tls(const std::vector<InheritedSocket>& sockets,
+                                               const std::vector<ListenAddress>& listen) {
+  const bool all = std::ranges::all_of(listen, &ListenAddress::tls);
+  const bool any = std::ranges::any_of(listen, &ListenAddress::tls);
+  std::vector<bool> speak;
+  bool named = false;
+  for (const InheritedSocket& socket : sockets) {
+    named = named || socket.name == "tls";
+    speak.push_back(all || socket.name == "tls");
+  }
+  if (!sockets.empty() && any && !all && !named) return std::nullopt;
+  return speak;
 }
 
 }  // namespace ranged::server

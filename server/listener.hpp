@@ -6,6 +6,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/system/result.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ class Listener {
   /// behind is replaced.
   static boost::system::result<Listener> bind(const ListenAddress& address);
   /// Takes over a socket that is bound and listens already (systemd). Errors: not_a_socket when it is nothing of the
-  /// kind.
-  static boost::system::result<Listener> adopt(int descriptor);
+  /// kind. `tls`: what it is to speak.
+  static boost::system::result<Listener> adopt(int descriptor, bool tls);
 
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;
@@ -50,8 +51,19 @@ class Listener {
   std::string socket_file_;  ///< to be removed at the end; empty for what is not ours
 };
 
-/// The descriptors that systemd passed to this process (sd_listen_fds(3)), in order. Clears the variables, so that no
-/// child takes them for its own.
-[[nodiscard]] std::vector<int> inherited_sockets();
+/// A descriptor that systemd passed, and the name that its unit gives it (FileDescriptorName=).
+struct InheritedSocket {
+  int descriptor = -1;
+  std::string name;
+};
+
+/// The descriptors that systemd passed to this process (sd_listen_fds_with_names(3)), in order. Clears the variables,
+/// so that no child takes them for its own.
+[[nodiscard]] std::vector<InheritedSocket> inherited_sockets();
+
+/// What each of the sockets that systemd passed in place of `listen` is to speak: TLS if its name is "tls", or all of
+/// `listen` is. nullopt: `listen` has both kinds, and no name tells which socket is which.
+[[nodiscard]] std::optional<std::vector<bool>> inherited_tls(const std::vector<InheritedSocket>& sockets,
+                                                             const std::vector<ListenAddress>& listen);
 
 }  // namespace ranged::server

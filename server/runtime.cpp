@@ -87,14 +87,31 @@ std::string listen_problem(const ListenAddress& address, const boost::system::er
   return fmt::format("cannot listen on {}: {}", address.to_string(), why(error));
 }
 
-std::optional<std::vector<Listener>> open_listeners(const Config& config, std::string& problem) {
+std::optional<std::vector<Listener>> open_listeners(const Config& config, StartFailure& failure) {
   std::vector<Listener> listeners;
-  for (const int descriptor : inherited_sockets()) {
-    auto listener = Listener::adopt(descriptor);
+  std::string& problem = failure.message;
+  const std::vector<InheritedSocket> inherited = inherited_sockets();
+  const std::optional<std::vector<bool>> speak_tls = inherited_tls(inherited, config.listen);
+  if (!speak_tls) {
+    failure = {
+        "listen has tls: addresses and others, and systemd passed sockets in their place, none of which is "
+        "named tls; FileDescriptorName=tls in the socket unit of those that are to speak TLS would do",
+        exit_code::config};
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < inherited.size(); ++i) {
+    auto listener = Listener::adopt(inherited[i].descriptor, (*speak_tls)[i]);
     if (!listener) {
       problem = fmt::format(
           "cannot use the socket that systemd passed as descriptor {}: {}; it must be a listening stream socket",
-          descriptor, why(listener.error()));
+          inherited[i].descriptor, why(listener.error()));
+      return std::nullopt;
+    }
+    if ((*speak_tls)[i] && config.tls_certificate.empty()) {
+      failure = {
+          "systemd passed a socket that is named tls, and tls_certificate is empty; the file of a certificate "
+          "would do, or another FileDescriptorName=",
+          exit_code::config};
       return std::nullopt;
     }
     listeners.push_back(std::move(*listener));
@@ -114,6 +131,14 @@ std::optional<std::vector<Listener>> open_listeners(const Config& config, std::s
 TlsContext::Loaded load_tls(const Config& config) {
   if (config.tls_certificate.empty()) return {};
   return TlsContext::load(config.tls_certificate, config.tls_key);
+}
+
+/// How many connections a configuration allows, given where the daemon listens in fact.
+AcceptorLimits limits_of(const Site& site) noexcept {
+  const Config& config = *site.config;
+  return {config.resolved.max_connections,
+          connections_per_client(config, config.resolved.max_connections, site.loopback_only),
+          std::max(std::chrono::ceil<std::chrono::seconds>(config.retry_after), std::chrono::seconds(1))};
 }
 
 /// Enters the sandbox and returns what is wrong with it, or empty.
@@ -261,6 +286,7 @@ struct Runtime::State {
         site = make_site(merged, std::move(*roots), std::move(access.control), std::move(tls.context),
                          site->loopback_only);
         for (const auto& worker : workers) worker->use(site);
+        acceptor->use(limits_of(*site));
         metrics.reloads.fetch_add(1, std::memory_order_relaxed);
         log(LogLevel::info, "configuration reloaded");
         notify_service_manager("READY=1");
@@ -345,7 +371,7 @@ std::unique_ptr<Runtime> Runtime::create(std::shared_ptr<const Config> config, c
     return nullptr;
   }
   if (!tls.warning.empty()) log(LogLevel::warning, tls.warning);
-  auto listeners = open_listeners(*config, failure.message);
+  auto listeners = open_listeners(*config, failure);
   if (!listeners) return nullptr;
 
   // From here on threads are started, each of which is confined as the one that starts it.
@@ -417,7 +443,7 @@ std::unique_ptr<Runtime> Runtime::create(std::shared_ptr<const Config> config, c
     state->addresses.push_back(listener.address().to_string());
     state->exposed = state->exposed || is_exposed(listener.address());
   }
-  const AcceptorLimits limits{resolved.max_connections, resolved.max_connections_per_client};
+  const AcceptorLimits limits = limits_of(*state->site);
   state->acceptor =
       std::make_unique<Acceptor>(state->context, std::move(*listeners), state->workers, limits, state->metrics);
   state->signals.add(SIGTERM);

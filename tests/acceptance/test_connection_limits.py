@@ -1,8 +1,10 @@
 """What is bounded is refused in good order, and served again as soon as there is room."""
+import json
 import os
 import re
 import resource
 import select
+import signal
 import socket
 import time
 
@@ -255,5 +257,43 @@ def test_idle_connections_make_room_before_anybody_is_refused(root):
         assert 3 <= len(ends) < 20, "and not many more"
         assert held[0] in ends and held[-1] not in ends, "the oldest first"
         assert daemon.metric("ranged_connections_refused_total") == 0
+        for connection in held:
+            connection.close()
+
+
+def test_limits_of_connections_are_reloaded(root, tmp_path):
+    config = tmp_path / "ranged.json"
+
+    def configure(daemon, **settings):
+        config.write_text(json.dumps({"roots": [str(root)], **settings}))
+        if daemon is not None:
+            before = reloads()
+            daemon.signal(signal.SIGHUP)
+            wait_until(lambda: reloads() == before + 1, "the configuration is reloaded")
+
+    def reloads():
+        return metric_by(held[0], "ranged_config_reloads_total")
+
+    def refused_at_the_door():
+        with daemon.connect() as one_more:
+            one_more.send(ASK)
+            return one_more.read_response()
+
+    configure(None, max_connections=3)
+    with Daemon(options=["--config", config]) as daemon:
+        held = [daemon.connect()]
+        wait_until(lambda: metric_by(held[0], 'ranged_connections{state="open"}') == 1, "the fixture's own are gone")
+        held += [daemon.connect() for _ in range(2)]
+        assert all(is_served(connection) for connection in held)
+        check_turned_away(refused_at_the_door())
+        configure(daemon, max_connections=4, retry_after="7s")
+        assert refused_at_the_door().status == 206
+        configure(daemon, max_connections=2, retry_after="7s")
+        assert refused_at_the_door()["Retry-After"] == "7"
+        assert all(is_served(connection) for connection in held), "those who were in stay in"
+        configure(daemon, max_connections=100, max_connections_per_client=3)
+        check_turned_away(refused_at_the_door())
+        configure(daemon, max_connections=100)
+        assert refused_at_the_door().status == 206
         for connection in held:
             connection.close()

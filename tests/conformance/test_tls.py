@@ -4,11 +4,12 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 
 import pytest
 
 from harness import content
-from harness.daemon import Daemon, run_to_end
+from harness.daemon import Daemon, binary, run_to_end
 from harness.http import Connection, build, wait_until
 
 SIZE = 5 << 20
@@ -291,3 +292,27 @@ def test_idle_connections_cost_little(folder):
         for connection in [*warm, *connections]:
             connection.close()
         assert each < 32
+
+
+ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=sys.argv[2])
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+@pytest.mark.parametrize("name, listen", [("ranged.socket", "tls:127.0.0.1:0"), ("tls", "127.0.0.1:0")])
+def test_a_socket_that_systemd_passes_speaks_tls(folder, name, listen):
+    options = ["--tls-certificate", folder / "first.pem", "--tls-key", folder / "first.key", "--listen", listen]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        passed = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), name]
+        process = subprocess.Popen([*passed, binary(), *map(str, options), str(folder / "served")], pass_fds=[listener.fileno()],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            with Connection(listener.getsockname()) as connection:
+                connection.send(build("GET", "/healthz"))
+                assert b"https alone" in connection.read_until_end()
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0

@@ -118,6 +118,25 @@ TEST_CASE("a client from another machine gets a quarter, and never too few for a
   CHECK(resolve(config, machine(2, 100)).max_connections_per_client == 50);
 }
 
+TEST_CASE("as many connections as the control group's memory has room for, unless told otherwise") {
+  Config config;
+  Machine limited = machine(2);
+  const std::size_t unlimited = resolve(config, limited).max_connections;
+  limited.memory_limit = std::uint64_t{256} << 20;
+  const std::uint64_t room = (256 - 64 - 16) << 20;
+  CHECK(resolve(config, limited).max_connections == room / connection_memory);
+  CHECK(resolve(config, limited).max_connections < unlimited);
+  config.listen.front().tls = true;
+  CHECK(resolve(config, limited).max_connections == room / tls_connection_memory);
+  limited.memory_limit = std::uint64_t{80} << 20;  // the pool and what is beside it, and no more
+  CHECK(resolve(config, limited).max_connections == 64);
+  config.max_connections = 5000;
+  CHECK(resolve(config, limited).max_connections == 5000);
+  limited.memory_limit = std::uint64_t{1} << 40;
+  config.max_connections = 0;
+  CHECK(resolve(config, limited).max_connections == unlimited);
+}
+
 TEST_CASE("a small machine and a small pool still give something to run with") {
   Config config;
   const ResolvedConfig few = resolve(config, machine(1, 1));

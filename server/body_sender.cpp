@@ -90,6 +90,7 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
   // thread with it. What the kernel reads ahead by itself it reads in order, so that the last byte tells. A disk thread
   // waits for what is under way.
   if (context.reader->has_loaded_since(Clock::now() - reading_ahead) && !is_readable(context, offset + length - 1)) {
+    context.metrics->hand_over_checks[static_cast<std::size_t>(HandOverCheck::not_in_memory)].add();
     return HandOver{0, !resident && context.reader->pass_by(offset, length)};
   }
   // What a disk thread is at may come in any order. (Asked after the look into the cache, so that a read that began

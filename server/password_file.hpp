@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace ranged::server {
 
@@ -31,7 +32,13 @@ class PasswordFile {
   /// (1 ms to 1 s): for a disk thread.
   [[nodiscard]] bool verify(std::string_view name, std::string_view password) const;
 
-  [[nodiscard]] bool contains(std::string_view name) const { return hashes_.find(name) != hashes_.end(); }
+  using Entry = std::pair<const std::string, std::string>;  ///< a name and its hash
+  /// The line of `name`; null when there is none. Lives as long as the file, wherever that is moved.
+  [[nodiscard]] const Entry* find(std::string_view name) const {
+    const auto found = hashes_.find(name);
+    return found == hashes_.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] bool contains(std::string_view name) const { return find(name) != nullptr; }
   [[nodiscard]] std::size_t size() const noexcept { return hashes_.size(); }
 
  private:

@@ -149,6 +149,31 @@ def test_a_limit_is_of_one_address(secrets, tree):
         assert attempt("127.0.0.3", ALICE) == 200
 
 
+def test_many_at_once_with_the_right_password_are_let_in(tree, tmp_path):
+    """Nothing is remembered yet, and a hash takes long enough for all to be under way together."""
+    users = tmp_path / "users"
+    names = [f"user{number}" for number in range(20)]
+    line = hashed("name", PASSWORD, "-C", "9").partition(":")[2]
+    users.write_text("".join(f"{name}:{line}\n" for name in names))
+    users.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-basic-file", users]) as daemon:
+        connections = [daemon.connect() for _ in range(100)]
+        for connection in connections:
+            connection.send(build("GET", "/files/ten.bin", [basic(names[0], PASSWORD)], host=daemon.host))
+        assert {connection.read_response().status for connection in connections} == {200}
+        for number, connection in enumerate(connections):
+            connection.send(build("GET", "/files/ten.bin", [basic(names[number % len(names)], PASSWORD)], host=daemon.host))
+        assert {connection.read_response().status for connection in connections} == {200}
+        # None of it was charged; and of as many wrong ones no more are judged than an address has failures, but for one
+        # that was hashed beside the last and those that time has given back.
+        for number, connection in enumerate(connections[:60]):
+            connection.send(build("GET", "/files/ten.bin", [basic(names[0], f"guess-{number}")], host=daemon.host))
+        statuses = [connection.read_response().status for connection in connections[:60]]
+        assert set(statuses) == {401, 429} and 10 <= statuses.count(401) < 20, statuses
+        for connection in connections:
+            connection.close()
+
+
 def test_hashing_does_not_hold_up_the_event_loop(secrets, tree, tmp_path):
     """A password whose hash takes half a second and more, on a daemon with one event loop."""
     users = tmp_path / "users"
@@ -201,8 +226,27 @@ def test_reload_reads_the_files_again_and_a_bad_one_changes_nothing(secrets, tre
         users.write_text(hashed("carol", "other") + "\n")
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_log("configuration reloaded")
-        assert daemon.get("/files/ten.bin", ALICE).status == 401  # at once: nothing that was remembered counts
+        assert daemon.get("/files/ten.bin", ALICE).status == 401  # at once: what was remembered of her does not count
         assert daemon.get("/files/ten.bin", basic("carol", "other")).status == 200
+
+
+def test_a_reload_forgets_no_password_whose_line_stays(tree, tmp_path):
+    users = tmp_path / "users"
+    line = hashed("alice", PASSWORD)
+    users.write_text(line + "\n" + hashed("bob", "battery staple") + "\n" + hashed("dave", "third") + "\n")
+    users.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-basic-file", users]) as daemon:
+        for field in (ALICE, basic("bob", "battery staple"), basic("dave", "third")):
+            assert daemon.get("/files/ten.bin", field).status == 200
+        # From here on nobody's password is hashed for this address: who is let in is remembered.
+        for number in range(10):
+            assert daemon.get("/files/ten.bin", basic("alice", f"wrong-{number}")).status == 401
+        users.write_text(line + "\n" + hashed("bob", "another") + "\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("configuration reloaded")
+        assert daemon.get("/files/ten.bin", ALICE).status == 200
+        assert daemon.get("/files/ten.bin", basic("bob", "battery staple")).status == 429
+        assert daemon.get("/files/ten.bin", basic("dave", "third")).status == 429
 
 
 @pytest.mark.parametrize("text, reason", [

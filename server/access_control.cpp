@@ -500,12 +500,13 @@ using Outcome = PasswordChecker::Outcome;
 PasswordChecker::Verdict judge_token(FailureLimiter& limiter, const AccessControl& control, std::string_view token,
                                      std::string_view field, std::string_view address) {
   PasswordChecker::Verdict verdict;
-  // Looked at before the token is: who has had his share learns nothing more, not even that he is right.
-  if (!limiter.admits(address, Clock::now(), verdict.retry_after)) {
-    verdict.outcome = Outcome::limited;
-  } else if (control.verify_token(token)) {
+  // Whatever others behind the same address do: a token is too long to be guessed (TokenFile::min_token_bytes), so that
+  // the limiter need not keep anyone from learning that one is right.
+  if (control.verify_token(token)) {
     control.remember(field);
     verdict.outcome = Outcome::good;
+  } else if (!limiter.admits(address, Clock::now(), verdict.retry_after)) {
+    verdict.outcome = Outcome::limited;
   } else {
     limiter.charge(address, Clock::now());
     verdict.outcome = Outcome::bad;

@@ -114,8 +114,9 @@ class AccessControl {
   mutable std::vector<Remembered> cache_;
 };
 
-/// How often each client address may give wrong credentials. Memory is fixed: 4096 addresses, of which the least guilty
-/// makes room. Thread-safe.
+/// How often each client address may give wrong credentials. An address may be many clients: all of a Unix socket, or
+/// of a proxy. So nobody is kept out by it whose credentials can be told to be right without a hash. Memory is fixed:
+/// 4096 addresses, of which the least guilty makes room. Thread-safe.
 class FailureLimiter {
  public:
   static constexpr unsigned burst = 10;                      ///< failures in a row

@@ -9,7 +9,7 @@ import pytest
 
 from harness import content
 from harness.daemon import Daemon, run_to_end
-from harness.http import build
+from harness.http import Connection, build
 
 PASSWORD = "correct horse"
 TOKEN = "f00dfeedf00dfeedf00dfeedf00dfeed"
@@ -127,9 +127,11 @@ def test_wrong_credentials_are_limited_logged_and_never_told(secrets, tree):
         limited = daemon.get("/files/ten.bin", basic("alice", "guess-four"))
         assert limited.status == 429
         assert 1 <= int(limited["Retry-After"]) <= 6
-        # Nobody learns from here that a guess was right; who was right before goes on.
-        assert daemon.get("/files/ten.bin", bearer(TOKEN)).status == 429
+        # Nobody learns from here that a guess was right; who was right before goes on, and who has a token, which cannot be guessed.
+        assert daemon.get("/files/ten.bin", basic("bob", "battery staple")).status == 429
         assert daemon.get("/files/ten.bin", ALICE).status == 200
+        assert daemon.get("/files/ten.bin", bearer(TOKEN)).status == 200
+        assert daemon.get("/files/ten.bin", bearer("guess-five" * 3)).status == 429
         assert daemon.get("/files/ten.bin").status == 401
         daemon.wait_for_log("too many wrong credentials")
         log = daemon.log()
@@ -147,6 +149,21 @@ def test_a_limit_is_of_one_address(secrets, tree):
                 return connection.read_response().status
         assert [attempt("127.0.0.2", basic("alice", "wrong")) for _ in range(11)] == [401] * 10 + [429]
         assert attempt("127.0.0.3", ALICE) == 200
+
+
+def test_one_client_of_a_unix_socket_does_not_lock_the_others_out(secrets, tree, tmp_path):
+    """They are one address: those whose credentials take no hash come in, the others wait."""
+    path = tmp_path / "socket"
+    with Daemon(tree / "closed", options=["--listen", f"unix:{path}", *both(secrets)]) as daemon:
+        def attempt(field):
+            with Connection(str(path)) as connection:
+                connection.send(build("GET", "/files/ten.bin", [field], host=daemon.host))
+                return connection.read_response().status
+        assert attempt(ALICE) == 200
+        assert [attempt(bearer(f"wrong-{number}" * 4)) for number in range(11)] == [401] * 10 + [429]
+        assert attempt(bearer(TOKEN)) == 200
+        assert attempt(ALICE) == 200
+        assert attempt(basic("bob", "battery staple")) == 429
 
 
 def test_many_at_once_with_the_right_password_are_let_in(tree, tmp_path):

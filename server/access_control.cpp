@@ -136,7 +136,7 @@ Credentials read_credentials(std::string_view field) {
   return credentials;
 }
 
-AccessControl::Loaded AccessControl::load(const Config& config) {
+AccessControl::Loaded AccessControl::load(const Config& config, const AccessControl* previous) {
   Loaded loaded;
   std::optional<PasswordFile> passwords;
   std::optional<TokenFile> tokens;
@@ -149,18 +149,22 @@ AccessControl::Loaded AccessControl::load(const Config& config) {
     if (!tokens) return loaded;
   }
   if (passwords || tokens) {
-    loaded.control = std::make_shared<const AccessControl>(std::move(passwords), std::move(tokens), config);
+    loaded.control = std::make_shared<const AccessControl>(std::move(passwords), std::move(tokens), config, previous);
   }
   return loaded;
 }
 
 AccessControl::AccessControl(std::optional<PasswordFile> passwords, std::optional<TokenFile> tokens,
-                             const Config& config)
+                             const Config& config, const AccessControl* previous)
     : passwords_(std::move(passwords)),
       tokens_(std::move(tokens)),
       open_metrics_(config.auth_open_metrics),
       cache_(cache_size) {
-  fill_random(key_.data(), key_.size());
+  if (previous != nullptr) {
+    take_over(*previous);
+  } else {
+    fill_random(key_.data(), key_.size());
+  }
   if (config.auth_roots.empty()) return;
   for (const RootConfig& root : config.roots) {
     if (std::ranges::find(config.auth_roots, root.name) == config.auth_roots.end()) open_roots_.push_back(root.name);
@@ -169,6 +173,18 @@ AccessControl::AccessControl(std::optional<PasswordFile> passwords, std::optiona
 
 AccessControl::~AccessControl() {
   OPENSSL_cleanse(key_.data(), key_.size());
+}
+
+void AccessControl::take_over(const AccessControl& previous) {
+  key_ = previous.key_;  // so that the digests mean the same
+  if (!passwords_) return;
+  const std::lock_guard lock(previous.mutex_);
+  for (std::size_t i = 0; i < cache_size; ++i) {
+    const Remembered& old = previous.cache_[i];
+    if (old.entry == nullptr) continue;
+    const PasswordFile::Entry* const entry = passwords_->find(old.entry->first);
+    if (entry != nullptr && entry->second == old.entry->second) cache_[i] = {old.digest, old.until, entry};
+  }
 }
 
 bool AccessControl::is_open_name(std::string_view name) const noexcept {
@@ -222,9 +238,10 @@ bool AccessControl::remembers(std::string_view authorization) const {
   return found;
 }
 
-void AccessControl::remember(std::string_view authorization) const {
+void AccessControl::remember(std::string_view authorization, std::string_view name) const {
   const Digest digest = digest_of(authorization);
   const std::size_t set = digest[0] % (cache_size / cache_ways) * cache_ways;
+  const PasswordFile::Entry* const entry = passwords_ ? passwords_->find(name) : nullptr;
   const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
   std::size_t place = set;
@@ -235,7 +252,7 @@ void AccessControl::remember(std::string_view authorization) const {
     }
     if (cache_[i].until < cache_[place].until) place = i;
   }
-  cache_[place] = {digest, now + cache_time};
+  cache_[place] = {digest, now + cache_time, entry};
 }
 
 FailureLimiter::FailureLimiter() : table_(table_size) {
@@ -252,45 +269,52 @@ std::uint64_t FailureLimiter::tag_of(std::string_view address) const noexcept {
   return hash | 1U;  // 0 is an empty entry
 }
 
+std::span<FailureLimiter::Entry> FailureLimiter::set_of(std::uint64_t tag) noexcept {
+  return std::span(table_).subspan((tag >> 32U) % (table_size / ways) * ways, ways);
+}
+
 FailureLimiter::Entry& FailureLimiter::entry_of(std::uint64_t tag) {
-  const auto set = table_.begin() + static_cast<std::ptrdiff_t>((tag >> 32U) % (table_size / ways) * ways);
-  const auto end = set + ways;
-  const auto found = std::find_if(set, end, [tag](const Entry& entry) { return entry.tag == tag; });
-  if (found != end) return *found;
-  Entry& least = *std::min_element(set, end, [](const Entry& a, const Entry& b) { return a.full_at < b.full_at; });
+  const std::span<Entry> set = set_of(tag);
+  const auto found = std::ranges::find(set, tag, &Entry::tag);
+  if (found != set.end()) return *found;
+  Entry& least = *std::ranges::min_element(set, {}, &Entry::full_at);
   least = {tag, {}};
   return least;
 }
 
-bool FailureLimiter::charge(std::string_view address, Time now, std::chrono::seconds& retry_after) {
+bool FailureLimiter::admits(std::string_view address, Time now, std::chrono::seconds& retry_after) {
   const std::uint64_t tag = tag_of(address);
   const std::lock_guard lock(mutex_);
-  Entry& entry = entry_of(tag);
-  const Time full_at = std::max(entry.full_at, now) + refill;
-  const auto owed = full_at - now;
-  if (owed > burst * refill) {
-    retry_after = std::chrono::ceil<std::chrono::seconds>(owed - burst * refill);
-    return false;
-  }
-  entry.full_at = full_at;
-  return true;
+  const std::span<Entry> set = set_of(tag);
+  const auto found = std::ranges::find(set, tag, &Entry::tag);
+  if (found == set.end()) return true;
+  const auto owed = std::max(found->full_at, now) + refill - now;
+  if (owed <= burst * refill) return true;
+  retry_after = std::chrono::ceil<std::chrono::seconds>(owed - burst * refill);
+  return false;
 }
 
-void FailureLimiter::refund(std::string_view address, Time now) {
+void FailureLimiter::charge(std::string_view address, Time now) {
   const std::uint64_t tag = tag_of(address);
   const std::lock_guard lock(mutex_);
   Entry& entry = entry_of(tag);
-  entry.full_at = std::max(entry.full_at - refill, now);
+  entry.full_at = std::max(entry.full_at, now) + refill;
 }
 
 struct PasswordChecker::Attempt final : Letter {
   std::shared_ptr<const AccessControl> control;
   const Credentials* credentials = nullptr;
   std::string_view authorization;
+  AccessControl::Digest digest{};  ///< of authorization
+  std::string_view address;
   Mailbox* mailbox = nullptr;
-  Outcome outcome = Outcome::busy;
+  Attempt* next_equal = nullptr;  ///< who waits for this one's outcome, and whose does whoever comes after it
+  Verdict verdict;
   Resumption resumption;
 
+  [[nodiscard]] bool equals(const Attempt& other) const noexcept {
+    return control == other.control && digest == other.digest;
+  }
   void open() override { resumption.resume(); }
 };
 
@@ -298,11 +322,12 @@ struct PasswordChecker::Runner final : DiskTask {
   explicit Runner(PasswordChecker& checker) : owner(&checker) {}
   PasswordChecker* owner;
   bool busy = false;
+  Attempt* attempt = nullptr;  ///< written by the runner alone
 
   void run() noexcept override { owner->run(*this); }
 };
 
-PasswordChecker::PasswordChecker(DiskExecutor& disk) : disk_(&disk) {
+PasswordChecker::PasswordChecker(DiskExecutor& disk, FailureLimiter& limiter) : disk_(&disk), limiter_(&limiter) {
   for (auto& runner : runners_) runner = std::make_unique<Runner>(*this);
 }
 
@@ -313,7 +338,6 @@ PasswordChecker::~PasswordChecker() {
 
 void PasswordChecker::run(Runner& runner) noexcept {
   for (;;) {
-    Attempt* attempt = nullptr;
     {
       const std::lock_guard lock(mutex_);
       if (waiting_.empty()) {
@@ -321,33 +345,82 @@ void PasswordChecker::run(Runner& runner) noexcept {
         idle_.notify_all();
         return;
       }
-      attempt = waiting_.front();
+      runner.attempt = waiting_.front();
       waiting_.pop_front();
     }
-    try {
-      const AccessControl& control = *attempt->control;
-      const bool known = control.remembers(attempt->authorization);
-      const bool good = known || control.verify_password(attempt->credentials->name, attempt->credentials->secret);
-      if (good && !known) control.remember(attempt->authorization);
-      attempt->outcome = good ? Outcome::good : Outcome::bad;
-    } catch (const std::bad_alloc&) {
-      attempt->outcome = Outcome::busy;
-    }
-    attempt->mailbox->deliver(*attempt);
+    judge(runner);
   }
 }
 
-Task<PasswordChecker::Outcome> PasswordChecker::check(std::shared_ptr<const AccessControl> control,
+void PasswordChecker::judge(Runner& runner) noexcept {
+  Verdict verdict;
+  try {
+    const AccessControl& control = *runner.attempt->control;
+    bool good = control.remembers(runner.attempt->authorization);
+    if (!good) {
+      // Looked at now, not only when it came: attempts that wait are not charged, so that good ones cost nothing, and
+      // of many wrong ones at once no more are hashed than fail.
+      while (!limiter_->admits(runner.attempt->address, Clock::now(), runner.attempt->verdict.retry_after)) {
+        if (!pass_on(runner)) return;
+      }
+      const Attempt& attempt = *runner.attempt;
+      good = control.verify_password(attempt.credentials->name, attempt.credentials->secret);
+      if (good) {
+        control.remember(attempt.authorization, attempt.credentials->name);
+      } else {
+        limiter_->charge(attempt.address, Clock::now());
+      }
+    }
+    verdict.outcome = good ? Outcome::good : Outcome::bad;
+  } catch (const std::bad_alloc&) {
+    verdict.outcome = Outcome::busy;
+  }
+  Attempt* attempt = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    attempt = std::exchange(runner.attempt, nullptr);
+  }
+  while (attempt != nullptr) {
+    Attempt* const next = attempt->next_equal;  // delivering may end the attempt's life
+    attempt->verdict = verdict;
+    attempt->mailbox->deliver(*attempt);
+    attempt = next;
+  }
+}
+
+bool PasswordChecker::pass_on(Runner& runner) noexcept {
+  Attempt& refused = *runner.attempt;
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    runner.attempt = refused.next_equal;
+    more = runner.attempt != nullptr;
+  }
+  refused.verdict.outcome = Outcome::limited;
+  refused.mailbox->deliver(refused);
+  return more;
+}
+
+PasswordChecker::Attempt* PasswordChecker::find_equal(const Attempt& attempt) const noexcept {
+  for (const auto& runner : runners_) {
+    if (runner->attempt != nullptr && runner->attempt->equals(attempt)) return runner->attempt;
+  }
+  const auto found = std::ranges::find_if(waiting_, [&](const Attempt* each) { return each->equals(attempt); });
+  return found == waiting_.end() ? nullptr : *found;
+}
+
+Task<PasswordChecker::Verdict> PasswordChecker::check(std::shared_ptr<const AccessControl> control,
                                                       const Credentials* credentials, std::string_view authorization,
-                                                      Mailbox* mailbox) {
+                                                      Mailbox* mailbox, std::string_view address) {
   Attempt attempt;
+  attempt.digest = control->digest_of(authorization);
   attempt.control = std::move(control);
   attempt.credentials = credentials;
   attempt.authorization = authorization;
+  attempt.address = address;
   attempt.mailbox = mailbox;
-  if (!enqueue(attempt)) co_return Outcome::busy;
-  co_await attempt.resumption.wait();
-  co_return attempt.outcome;
+  if (enqueue(attempt)) co_await attempt.resumption.wait();
+  co_return attempt.verdict;
 }
 
 bool PasswordChecker::enqueue(Attempt& attempt) {
@@ -355,6 +428,15 @@ bool PasswordChecker::enqueue(Attempt& attempt) {
   Runner* runner = nullptr;
   {
     const std::lock_guard lock(mutex_);
+    // Whatever its address owes: it takes no hash, and tells nothing that another does not pay for.
+    if (Attempt* const equal = find_equal(attempt)) {
+      attempt.next_equal = std::exchange(equal->next_equal, &attempt);
+      return true;
+    }
+    if (!limiter_->admits(attempt.address, Clock::now(), attempt.verdict.retry_after)) {
+      attempt.verdict.outcome = Outcome::limited;
+      return false;
+    }
     if (waiting_.size() >= max_waiting) return false;
     waiting_.push_back(&attempt);
     const auto idle = std::ranges::find_if_not(runners_, is_busy);
@@ -370,10 +452,14 @@ bool PasswordChecker::enqueue(Attempt& attempt) {
   if (std::ranges::any_of(runners_, is_busy)) return true;
   bool waits = true;
   for (Attempt* each : waiting_) {
-    if (each == &attempt) {
-      waits = false;
-    } else {
-      each->mailbox->deliver(*each);  // outcome: busy
+    while (each != nullptr) {
+      Attempt* const next = each->next_equal;
+      if (each == &attempt) {
+        waits = false;
+      } else {
+        each->mailbox->deliver(*each);  // outcome: busy
+      }
+      each = next;
     }
   }
   waiting_.clear();
@@ -409,6 +495,25 @@ void log_failure(LogLimiter& limiter, const Exchange& exchange, const Credential
        {"suppressed", suppressed}});
 }
 
+using Outcome = PasswordChecker::Outcome;
+
+PasswordChecker::Verdict judge_token(FailureLimiter& limiter, const AccessControl& control, std::string_view token,
+                                     std::string_view field, std::string_view address) {
+  PasswordChecker::Verdict verdict;
+  // Whatever others behind the same address do: a token is too long to be guessed (TokenFile::min_token_bytes), so that
+  // the limiter need not keep anyone from learning that one is right.
+  if (control.verify_token(token)) {
+    control.remember(field);
+    verdict.outcome = Outcome::good;
+  } else if (!limiter.admits(address, Clock::now(), verdict.retry_after)) {
+    verdict.outcome = Outcome::limited;
+  } else {
+    limiter.charge(address, Clock::now());
+    verdict.outcome = Outcome::bad;
+  }
+  return verdict;
+}
+
 }  // namespace
 
 Task<bool> authorize(Exchange* exchange) {
@@ -425,37 +530,32 @@ Task<bool> authorize(Exchange* exchange) {
     co_return false;
   }
 
-  // Charged before it is judged: who has had his share learns nothing more, not even that he is right.
   const std::string address = address_of(exchange->client->connection);
-  std::chrono::seconds retry_after{0};
-  if (!authenticator.limiter.charge(address, Clock::now(), retry_after)) {
-    log_failure(authenticator.lockout_log, *exchange, credentials, "too many wrong credentials from one address");
-    co_await refuse_for_now(exchange, &problems::too_many_requests,
-                            "Too many wrong credentials came from this address.", retry_after);
-    co_return false;
-  }
-  auto outcome = PasswordChecker::Outcome::bad;
+  PasswordChecker::Verdict verdict;
   if (bearer) {
-    if (control->verify_token(credentials.secret)) {
-      control->remember(field);
-      outcome = PasswordChecker::Outcome::good;
-    }
+    verdict = judge_token(authenticator.limiter, *control, credentials.secret, field, address);
   } else {
     exchange->client->connection.set_deadline(Clock::time_point::max());  // a hash takes as long as it takes
-    outcome = co_await authenticator.checker.check(control, &credentials, field, &exchange->worker->mailbox());
+    verdict = co_await authenticator.checker.check(control, &credentials, field, &exchange->worker->mailbox(), address);
   }
-  if (outcome == PasswordChecker::Outcome::bad) {
-    log_failure(authenticator.failure_log, *exchange, credentials, "wrong credentials");
-    co_await refuse_credentials(exchange, "These credentials are not good.");
-    co_return false;
+  switch (verdict.outcome) {
+    case Outcome::good:
+      co_return true;
+    case Outcome::bad:
+      log_failure(authenticator.failure_log, *exchange, credentials, "wrong credentials");
+      co_await refuse_credentials(exchange, "These credentials are not good.");
+      break;
+    case Outcome::limited:
+      log_failure(authenticator.lockout_log, *exchange, credentials, "too many wrong credentials from one address");
+      co_await refuse_for_now(exchange, &problems::too_many_requests,
+                              "Too many wrong credentials came from this address.", verdict.retry_after);
+      break;
+    case Outcome::busy:
+      co_await refuse_for_now(exchange, &problems::unavailable, "Too many credentials wait to be checked; ask again.",
+                              std::chrono::seconds{1});
+      break;
   }
-  authenticator.limiter.refund(address, Clock::now());
-  if (outcome == PasswordChecker::Outcome::busy) {
-    co_await refuse_for_now(exchange, &problems::unavailable, "Too many credentials wait to be checked; ask again.",
-                            std::chrono::seconds{1});
-    co_return false;
-  }
-  co_return true;
+  co_return false;
 }
 
 }  // namespace ranged::server

@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,8 +43,9 @@ struct Credentials {
 /// Whether every user of the machine may read that file. Blocking.
 [[nodiscard]] bool others_may_read(const std::string& path) noexcept;
 
-/// The rules and secrets of one configuration. Immutable but for its cache of verified credentials, which is bounded
-/// and ends with it, so that a reload revokes at once. Thread-safe.
+/// The rules and secrets of one configuration. Immutable but for its cache of verified credentials, which is bounded. A
+/// reload takes over what was verified by a line that is the same in the new file, and nothing else, so that it revokes
+/// at once and yet has nobody's password hashed anew. Thread-safe.
 class AccessControl {
  public:
   /// What access control is to be like; null in `control` when none is configured.
@@ -52,10 +54,12 @@ class AccessControl {
     std::string problem;                ///< not empty: a file cannot be used, why, and what would do
     std::vector<std::string> warnings;  ///< one line each
   };
-  /// Reads the files that `config` names. Blocking; for start and reload.
-  [[nodiscard]] static Loaded load(const Config& config);
+  /// Reads the files that `config` names. `previous`: the control that is replaced, of which is taken over what was
+  /// verified and still holds; may be null. Blocking; for start and reload.
+  [[nodiscard]] static Loaded load(const Config& config, const AccessControl* previous = nullptr);
 
-  AccessControl(std::optional<PasswordFile> passwords, std::optional<TokenFile> tokens, const Config& config);
+  AccessControl(std::optional<PasswordFile> passwords, std::optional<TokenFile> tokens, const Config& config,
+                const AccessControl* previous = nullptr);
   ~AccessControl();
   AccessControl(const AccessControl&) = delete;
   AccessControl& operator=(const AccessControl&) = delete;
@@ -71,7 +75,12 @@ class AccessControl {
 
   /// Whether exactly this field's value was verified not long ago. Cost: one HMAC-SHA-256 (about 1 us) and a look-up.
   [[nodiscard]] bool remembers(std::string_view authorization) const;
-  void remember(std::string_view authorization) const;
+  /// `name`: whose password it holds; of a token, which costs no hash to verify anew, empty.
+  void remember(std::string_view authorization, std::string_view name = {}) const;
+
+  using Digest = std::array<unsigned char, 32>;
+  /// What stands for a field's value where it is compared, so that the time tells nothing of the value.
+  [[nodiscard]] Digest digest_of(std::string_view authorization) const;
 
   /// Whether a token is good; see TokenFile::verify().
   [[nodiscard]] bool verify_token(std::string_view token) const noexcept { return tokens_ && tokens_->verify(token); }
@@ -82,18 +91,18 @@ class AccessControl {
   [[nodiscard]] bool has_name(std::string_view name) const { return passwords_ && passwords_->contains(name); }
 
  private:
-  using Digest = std::array<unsigned char, 32>;
   struct Remembered {
     Digest digest{};
     std::chrono::steady_clock::time_point until{};
+    const PasswordFile::Entry* entry = nullptr;  ///< the line that it was verified by; null: a token
   };
-  /// More than the people and programs that use one daemon at a time; 20 KiB.
+  /// More than the people and programs that use one daemon at a time; 24 KiB.
   static constexpr std::size_t cache_size = 512;
   static constexpr std::size_t cache_ways = 8;
   /// A hash an hour for each user costs nothing; a secret in use is not kept for longer than that.
   static constexpr std::chrono::minutes cache_time{60};
 
-  [[nodiscard]] Digest digest_of(std::string_view authorization) const;
+  void take_over(const AccessControl& previous);
   [[nodiscard]] bool is_open_name(std::string_view name) const noexcept;
 
   std::optional<PasswordFile> passwords_;
@@ -105,8 +114,9 @@ class AccessControl {
   mutable std::vector<Remembered> cache_;
 };
 
-/// How often each client address may give wrong credentials. Memory is fixed: 4096 addresses, of which the least guilty
-/// makes room. Thread-safe.
+/// How often each client address may give wrong credentials. An address may be many clients: all of a Unix socket, or
+/// of a proxy. So nobody is kept out by it whose credentials can be told to be right without a hash. Memory is fixed:
+/// 4096 addresses, of which the least guilty makes room. Thread-safe.
 class FailureLimiter {
  public:
   static constexpr unsigned burst = 10;                      ///< failures in a row
@@ -115,11 +125,11 @@ class FailureLimiter {
 
   FailureLimiter();
 
-  /// Charges `address` for an attempt before it is judged. False: it has had its share; `retry_after` says how long to
-  /// wait.
-  [[nodiscard]] bool charge(std::string_view address, Time now, std::chrono::seconds& retry_after);
-  /// Takes a charge back: the attempt was good.
-  void refund(std::string_view address, Time now);
+  /// Whether `address` may be wrong once more. False: it has had its share; `retry_after` says how long to wait.
+  [[nodiscard]] bool admits(std::string_view address, Time now, std::chrono::seconds& retry_after);
+  /// Charges `address` for a failure. Those that were admitted while others were still judged may together be more than
+  /// its share: what it owes too much, it waits for.
+  void charge(std::string_view address, Time now);
 
  private:
   static constexpr std::size_t table_size = 4096;
@@ -130,6 +140,7 @@ class FailureLimiter {
   };
 
   [[nodiscard]] std::uint64_t tag_of(std::string_view address) const noexcept;
+  [[nodiscard]] std::span<Entry> set_of(std::uint64_t tag) noexcept;
   /// The entry of `tag`, or the one that makes room for it.
   Entry& entry_of(std::uint64_t tag);
 
@@ -139,41 +150,56 @@ class FailureLimiter {
 };
 
 /// Checks passwords on the disk threads, few at a time, so that guessing neither blocks the event loop nor keeps the
-/// disk threads from reading. One for the process; outlives the workers. Thread-safe.
+/// disk threads from reading. What equals an attempt under way waits for that one's outcome: it is hashed once, and the
+/// address that it is hashed for is charged once, when it fails. One for the process; outlives the workers.
+/// Thread-safe.
 class PasswordChecker {
  public:
   static constexpr std::size_t max_running = 2;
-  static constexpr std::size_t max_waiting = 64;
+  static constexpr std::size_t max_waiting = 64;  ///< different ones
 
-  explicit PasswordChecker(DiskExecutor& disk);
+  /// Both outlive it.
+  PasswordChecker(DiskExecutor& disk, FailureLimiter& limiter);
   ~PasswordChecker();
   PasswordChecker(const PasswordChecker&) = delete;
   PasswordChecker& operator=(const PasswordChecker&) = delete;
 
-  enum class Outcome : std::uint8_t { good, bad, busy };
-  /// Checks `credentials` (Basic) and has `control` remember a good `authorization`, so that equal ones that wait are
-  /// not hashed again. busy: too many wait. All arguments outlive the wait.
-  Task<Outcome> check(std::shared_ptr<const AccessControl> control, const Credentials* credentials,
-                      std::string_view authorization, Mailbox* mailbox);
+  enum class Outcome : std::uint8_t { good, bad, busy, limited };
+  struct Verdict {
+    Outcome outcome = Outcome::busy;
+    std::chrono::seconds retry_after{0};  ///< when limited
+  };
+  /// Checks `credentials` (Basic) and has `control` remember a good `authorization`. busy: too many wait; limited: too
+  /// many of `address` failed, and this one was not looked at. All arguments outlive the wait.
+  Task<Verdict> check(std::shared_ptr<const AccessControl> control, const Credentials* credentials,
+                      std::string_view authorization, Mailbox* mailbox, std::string_view address);
 
  private:
   // Both are final where they are defined.
   struct Attempt;  // NOLINT(cppcoreguidelines-virtual-class-destructor)
   struct Runner;   // NOLINT(cppcoreguidelines-virtual-class-destructor)
   void run(Runner& runner) noexcept;
-  /// Has a runner take `attempt`; false: nobody will.
+  /// Gives an outcome to the runner's attempt and to all that equal it.
+  void judge(Runner& runner) noexcept;
+  /// Makes of the next that is equal the runner's attempt, when the one that it has may not be looked at. False: there
+  /// is none.
+  bool pass_on(Runner& runner) noexcept;
+  /// The attempt under way that `attempt` equals, or null. Under the mutex.
+  [[nodiscard]] Attempt* find_equal(const Attempt& attempt) const noexcept;
+  /// Has a runner take `attempt`; false: nobody will, and its verdict says why.
   [[nodiscard]] bool enqueue(Attempt& attempt);
 
   DiskExecutor* disk_;
-  std::mutex mutex_;              ///< guards waiting_ and the runners' busy flags
+  FailureLimiter* limiter_;
+  std::mutex mutex_;              ///< guards waiting_, what the runners have, and the lists of equal ones
   std::condition_variable idle_;  ///< a runner is no longer busy
-  std::deque<Attempt*> waiting_;
+  std::deque<Attempt*> waiting_;  ///< no two are equal
   std::array<std::unique_ptr<Runner>, max_running> runners_;
 };
 
 /// What the process keeps across reloads.
 struct Authenticator {
-  explicit Authenticator(DiskExecutor& disk) : checker(disk) {}
+  explicit Authenticator(DiskExecutor& disk) : checker(disk, limiter) {}
   FailureLimiter limiter;
   PasswordChecker checker;
   LogLimiter failure_log;  ///< wrong credentials

@@ -1,11 +1,16 @@
 #include "server/password_file.hpp"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <crypt.h>
+#include <sys/random.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -65,6 +70,32 @@ std::string_view check_hash(std::string_view hash) noexcept {
   return "holds a hash that is neither bcrypt nor SHA-crypt; htpasswd -B makes one";
 }
 
+std::array<unsigned char, 32> random_key() noexcept {
+  std::array<unsigned char, 32> key;
+  // So few bytes never come short nor are they interrupted (getrandom(2)), but for a moment after boot.
+  while (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) {
+  }
+  return key;
+}
+
+/// What stands for a name where it must not be foreseen; of the process, so that a reload does not change it.
+std::uint64_t tag_of(std::string_view name) {
+  static const std::array<unsigned char, 32> key = random_key();
+  std::array<unsigned char, 32> digest;
+  ::HMAC(::EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(name.data()),
+         name.size(), digest.data(), nullptr);
+  std::uint64_t tag = 0;
+  std::memcpy(&tag, digest.data(), sizeof tag);
+  return tag;
+}
+
+/// The finalizer of SplitMix64.
+std::uint64_t mix(std::uint64_t value) noexcept {
+  value = (value ^ value >> 30U) * 0xbf58476d1ce4e5b9U;
+  value = (value ^ value >> 27U) * 0x94d049bb133111ebU;
+  return value ^ value >> 31U;
+}
+
 }  // namespace
 
 boost::system::result<PasswordFile, SecretFileError> PasswordFile::parse(std::string_view text) {
@@ -80,19 +111,36 @@ boost::system::result<PasswordFile, SecretFileError> PasswordFile::parse(std::st
     }
     const std::string_view hash = line.substr(colon + 1);
     if (const std::string_view reason = check_hash(hash); !reason.empty()) return SecretFileError{line_number, reason};
-    if (!file.hashes_.emplace(line.substr(0, colon), hash).second) {
+    const std::string_view name = line.substr(0, colon);
+    if (!file.lines_.emplace(name, Line{std::string(hash), tag_of(name)}).second) {
       return SecretFileError{line_number, "holds a name that has come before; once would do"};
     }
   }
-  if (file.hashes_.empty()) return SecretFileError{0, "holds no name; htpasswd -B -c makes a file of one"};
+  if (file.lines_.empty()) return SecretFileError{0, "holds no name; htpasswd -B -c makes a file of one"};
   return file;
+}
+
+std::string_view PasswordFile::setting_of(std::string_view name) const {
+  // Whoever is nearest to the name: what comes or goes changes nothing between the others (rendezvous hashing). Sought
+  // for those that are there as well, which take as long so.
+  const std::uint64_t tag = tag_of(name);
+  const Entry* nearest = nullptr;
+  std::uint64_t greatest = 0;
+  for (const Entry& entry : lines_) {
+    const std::uint64_t score = mix(tag ^ entry.second.tag);
+    if (nearest == nullptr || score > greatest) {
+      nearest = &entry;
+      greatest = score;
+    }
+  }
+  const Entry* const own = find(name);
+  return (own != nullptr ? own : nearest)->second.hash;
 }
 
 bool PasswordFile::verify(std::string_view name, std::string_view password) const {
   if (password.size() > max_password_bytes || password.find('\0') != std::string_view::npos) return false;
-  const auto found = hashes_.find(name);
   // A name that is not there costs a hash too, or the time would tell which names are.
-  const std::string& hash = (found != hashes_.end() ? found : hashes_.begin())->second;
+  const std::string hash(setting_of(name));
   const auto data = std::make_unique<crypt_data>();
   std::string phrase(password);
   const char* const computed = ::crypt_rn(phrase.c_str(), hash.c_str(), data.get(), sizeof *data);
@@ -100,7 +148,7 @@ bool PasswordFile::verify(std::string_view name, std::string_view password) cons
                      CRYPTO_memcmp(computed, hash.data(), hash.size()) == 0;
   OPENSSL_cleanse(phrase.data(), phrase.size());
   OPENSSL_cleanse(data.get(), sizeof *data);
-  return equal && found != hashes_.end();
+  return equal && contains(name);
 }
 
 }  // namespace ranged::server

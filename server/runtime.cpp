@@ -270,7 +270,7 @@ struct Runtime::State {
         problem = refused + ": the sandbox was entered without it; a restart would do";
       }
       auto roots = open_roots(*merged, problem);
-      AccessControl::Loaded access = AccessControl::load(*merged);
+      AccessControl::Loaded access = AccessControl::load(*merged, site->access.get());
       if (problem.empty()) problem = access.problem;
       TlsContext::Loaded tls = load_tls(*merged);
       if (problem.empty()) problem = tls.problem;

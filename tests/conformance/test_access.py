@@ -9,7 +9,7 @@ import pytest
 
 from harness import content
 from harness.daemon import Daemon, run_to_end
-from harness.http import build
+from harness.http import Connection, build
 
 PASSWORD = "correct horse"
 TOKEN = "f00dfeedf00dfeedf00dfeedf00dfeed"
@@ -127,9 +127,11 @@ def test_wrong_credentials_are_limited_logged_and_never_told(secrets, tree):
         limited = daemon.get("/files/ten.bin", basic("alice", "guess-four"))
         assert limited.status == 429
         assert 1 <= int(limited["Retry-After"]) <= 6
-        # Nobody learns from here that a guess was right; who was right before goes on.
-        assert daemon.get("/files/ten.bin", bearer(TOKEN)).status == 429
+        # Nobody learns from here that a guess was right; who was right before goes on, and who has a token, which cannot be guessed.
+        assert daemon.get("/files/ten.bin", basic("bob", "battery staple")).status == 429
         assert daemon.get("/files/ten.bin", ALICE).status == 200
+        assert daemon.get("/files/ten.bin", bearer(TOKEN)).status == 200
+        assert daemon.get("/files/ten.bin", bearer("guess-five" * 3)).status == 429
         assert daemon.get("/files/ten.bin").status == 401
         daemon.wait_for_log("too many wrong credentials")
         log = daemon.log()
@@ -147,6 +149,46 @@ def test_a_limit_is_of_one_address(secrets, tree):
                 return connection.read_response().status
         assert [attempt("127.0.0.2", basic("alice", "wrong")) for _ in range(11)] == [401] * 10 + [429]
         assert attempt("127.0.0.3", ALICE) == 200
+
+
+def test_one_client_of_a_unix_socket_does_not_lock_the_others_out(secrets, tree, tmp_path):
+    """They are one address: those whose credentials take no hash come in, the others wait."""
+    path = tmp_path / "socket"
+    with Daemon(tree / "closed", options=["--listen", f"unix:{path}", *both(secrets)]) as daemon:
+        def attempt(field):
+            with Connection(str(path)) as connection:
+                connection.send(build("GET", "/files/ten.bin", [field], host=daemon.host))
+                return connection.read_response().status
+        assert attempt(ALICE) == 200
+        assert [attempt(bearer(f"wrong-{number}" * 4)) for number in range(11)] == [401] * 10 + [429]
+        assert attempt(bearer(TOKEN)) == 200
+        assert attempt(ALICE) == 200
+        assert attempt(basic("bob", "battery staple")) == 429
+
+
+def test_many_at_once_with_the_right_password_are_let_in(tree, tmp_path):
+    """Nothing is remembered yet, and a hash takes long enough for all to be under way together."""
+    users = tmp_path / "users"
+    names = [f"user{number}" for number in range(20)]
+    line = hashed("name", PASSWORD, "-C", "9").partition(":")[2]
+    users.write_text("".join(f"{name}:{line}\n" for name in names))
+    users.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-basic-file", users]) as daemon:
+        connections = [daemon.connect() for _ in range(100)]
+        for connection in connections:
+            connection.send(build("GET", "/files/ten.bin", [basic(names[0], PASSWORD)], host=daemon.host))
+        assert {connection.read_response().status for connection in connections} == {200}
+        for number, connection in enumerate(connections):
+            connection.send(build("GET", "/files/ten.bin", [basic(names[number % len(names)], PASSWORD)], host=daemon.host))
+        assert {connection.read_response().status for connection in connections} == {200}
+        # None of it was charged; and of as many wrong ones no more are judged than an address has failures, but for one
+        # that was hashed beside the last and those that time has given back.
+        for number, connection in enumerate(connections[:60]):
+            connection.send(build("GET", "/files/ten.bin", [basic(names[0], f"guess-{number}")], host=daemon.host))
+        statuses = [connection.read_response().status for connection in connections[:60]]
+        assert set(statuses) == {401, 429} and 10 <= statuses.count(401) < 20, statuses
+        for connection in connections:
+            connection.close()
 
 
 def test_hashing_does_not_hold_up_the_event_loop(secrets, tree, tmp_path):
@@ -201,8 +243,27 @@ def test_reload_reads_the_files_again_and_a_bad_one_changes_nothing(secrets, tre
         users.write_text(hashed("carol", "other") + "\n")
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_log("configuration reloaded")
-        assert daemon.get("/files/ten.bin", ALICE).status == 401  # at once: nothing that was remembered counts
+        assert daemon.get("/files/ten.bin", ALICE).status == 401  # at once: what was remembered of her does not count
         assert daemon.get("/files/ten.bin", basic("carol", "other")).status == 200
+
+
+def test_a_reload_forgets_no_password_whose_line_stays(tree, tmp_path):
+    users = tmp_path / "users"
+    line = hashed("alice", PASSWORD)
+    users.write_text(line + "\n" + hashed("bob", "battery staple") + "\n" + hashed("dave", "third") + "\n")
+    users.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-basic-file", users]) as daemon:
+        for field in (ALICE, basic("bob", "battery staple"), basic("dave", "third")):
+            assert daemon.get("/files/ten.bin", field).status == 200
+        # From here on nobody's password is hashed for this address: who is let in is remembered.
+        for number in range(10):
+            assert daemon.get("/files/ten.bin", basic("alice", f"wrong-{number}")).status == 401
+        users.write_text(line + "\n" + hashed("bob", "another") + "\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("configuration reloaded")
+        assert daemon.get("/files/ten.bin", ALICE).status == 200
+        assert daemon.get("/files/ten.bin", basic("bob", "battery staple")).status == 429
+        assert daemon.get("/files/ten.bin", basic("dave", "third")).status == 429
 
 
 @pytest.mark.parametrize("text, reason", [

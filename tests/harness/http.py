@@ -120,15 +120,17 @@ def parse_head(head: bytes) -> Response:
 
 
 class Connection:
-    """One TCP connection. Every wait is bounded by `patience` seconds."""
+    """One connection, by TCP or, where `address` is a path, to a Unix socket. Every wait is bounded by `patience` seconds."""
 
     def __init__(self, address, patience: float = 10.0, receive_buffer: int | None = None, source: str | None = None):
         self.address = address
         self.patience = patience
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        local = isinstance(address, str)
+        self.socket = socket.socket(socket.AF_UNIX if local else socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not local:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if source is not None:
             self.socket.bind((source, 0))
         self.socket.settimeout(patience)

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -101,37 +102,77 @@ TEST_CASE("what was verified is remembered, by its exact text, by this control a
   CHECK(remembered <= 512);
 }
 
+// All of them have the password "correct horse", by the same hash.
+std::string users(int first, int last) {
+  std::string text;
+  for (int i = first; i <= last; ++i) {
+    text += "user" + std::to_string(i) + ":$2y$04$1K.IFXlgYa5cPvbh1PBiuOcZFY0uEbMn1NkXeW1J4yoSLQCTPjIyW\n";
+  }
+  return text;
+}
+
+TEST_CASE("what was verified by a line that a reload finds again stays remembered, and nothing else does") {
+  const auto control_of_users = [](const std::string& text, const AccessControl* previous) {
+    return std::make_unique<const AccessControl>(*PasswordFile::parse(text), *TokenFile::parse(std::string(32, 'a')),
+                                                 Config{}, previous);
+  };
+  const auto first = control_of_users(users(1, 3), nullptr);
+  for (const char* name : {"user1", "user2", "user3"}) first->remember(std::string("Basic ") + name, name);
+  first->remember("Bearer a");
+  // One is gone, and one has another password.
+  auto second = control_of_users(
+      users(1, 1) + "user3:$5$sF/qGFdLEZ7uF.SW$U8TpP9brwrIEBv.CnovsrL3nUoOIVvFpqM29c6Mcqp6\n" + users(4, 4),
+      first.get());
+  CHECK(second->remembers("Basic user1"));
+  CHECK_FALSE(second->remembers("Basic user2"));
+  CHECK_FALSE(second->remembers("Basic user3"));
+  CHECK_FALSE(second->remembers("Bearer a"));
+  // Not by way of one that did not have it, either.
+  const auto third = control_of_users(users(1, 3), second.get());
+  second.reset();
+  CHECK(third->remembers("Basic user1"));
+  CHECK_FALSE(third->remembers("Basic user2"));
+  CHECK_FALSE(third->remembers("Basic user3"));
+  const AccessControl tokens_only(std::nullopt, *TokenFile::parse(std::string(32, 'a')), Config{}, third.get());
+  CHECK_FALSE(tokens_only.remembers("Basic user1"));
+}
+
 TEST_CASE("an address has ten failures, then one each six seconds") {
   FailureLimiter limiter;
   const FailureLimiter::Time start{1h};
   std::chrono::seconds retry{0};
-  for (unsigned i = 0; i < FailureLimiter::burst; ++i) CHECK(limiter.charge("192.0.2.1", start, retry));
-  CHECK_FALSE(limiter.charge("192.0.2.1", start, retry));
+  const auto fail = [&](std::string_view address, FailureLimiter::Time now) {
+    CHECK(limiter.admits(address, now, retry));
+    limiter.charge(address, now);
+  };
+  for (unsigned i = 0; i < FailureLimiter::burst; ++i) fail("192.0.2.1", start);
+  CHECK_FALSE(limiter.admits("192.0.2.1", start, retry));
   CHECK(retry == 6s);
-  CHECK(limiter.charge("192.0.2.2", start, retry));
-  CHECK_FALSE(limiter.charge("192.0.2.1", start + 5'999ms, retry));
+  fail("192.0.2.2", start);
+  CHECK_FALSE(limiter.admits("192.0.2.1", start + 5'999ms, retry));
   CHECK(retry == 1s);
-  CHECK(limiter.charge("192.0.2.1", start + 6s, retry));
-  CHECK_FALSE(limiter.charge("192.0.2.1", start + 6s, retry));
-  // Good attempts cost nothing.
-  for (int i = 0; i < 100; ++i) {
-    CHECK(limiter.charge("192.0.2.1", start + 12s, retry));
-    limiter.refund("192.0.2.1", start + 12s);
-  }
-  CHECK(limiter.charge("192.0.2.1", start + 12s, retry));
-  CHECK_FALSE(limiter.charge("192.0.2.1", start + 12s, retry));
+  fail("192.0.2.1", start + 6s);
+  CHECK_FALSE(limiter.admits("192.0.2.1", start + 6s, retry));
+  // Those that are not charged for cost nothing.
+  for (int i = 0; i < 100; ++i) CHECK(limiter.admits("192.0.2.1", start + 12s, retry));
+  fail("192.0.2.1", start + 12s);
+  CHECK_FALSE(limiter.admits("192.0.2.1", start + 12s, retry));
+  // What is owed too much is waited for.
+  limiter.charge("192.0.2.1", start + 12s);
+  CHECK_FALSE(limiter.admits("192.0.2.1", start + 18s, retry));
+  CHECK(retry == 6s);
   // All is forgotten, and no more than all.
-  for (unsigned i = 0; i < FailureLimiter::burst; ++i) CHECK(limiter.charge("192.0.2.1", start + 1h, retry));
-  CHECK_FALSE(limiter.charge("192.0.2.1", start + 1h, retry));
+  for (unsigned i = 0; i < FailureLimiter::burst; ++i) fail("192.0.2.1", start + 1h);
+  CHECK_FALSE(limiter.admits("192.0.2.1", start + 1h, retry));
 }
 
 TEST_CASE("however many addresses fail once, the one that fails often is not forgotten") {
   FailureLimiter limiter;
   const FailureLimiter::Time start{1h};
   std::chrono::seconds retry{0};
-  for (unsigned i = 0; i < FailureLimiter::burst; ++i) CHECK(limiter.charge("guilty", start, retry));
-  for (int i = 0; i < 50'000; ++i) CHECK(limiter.charge("address " + std::to_string(i), start, retry));
-  CHECK_FALSE(limiter.charge("guilty", start, retry));
+  for (unsigned i = 0; i < FailureLimiter::burst; ++i) limiter.charge("guilty", start);
+  for (int i = 0; i < 50'000; ++i) limiter.charge("address " + std::to_string(i), start);
+  CHECK_FALSE(limiter.admits("guilty", start, retry));
 }
 
 TEST_CASE("files are loaded, warned about and refused by name and line") {
@@ -185,19 +226,22 @@ struct Checks {
   asio::io_context context;
   Mailbox mailbox{context};
   HeldExecutor executor;
-  PasswordChecker checker{executor};
-  std::shared_ptr<const AccessControl> control = std::make_shared<const AccessControl>(
-      *PasswordFile::parse("alice:$2y$04$1K.IFXlgYa5cPvbh1PBiuOcZFY0uEbMn1NkXeW1J4yoSLQCTPjIyW"), std::nullopt,
-      Config{});
+  FailureLimiter limiter;
+  PasswordChecker checker{executor, limiter};
+  std::shared_ptr<const AccessControl> control =
+      std::make_shared<const AccessControl>(*PasswordFile::parse(users(1, 70)), std::nullopt, Config{});
   std::vector<PasswordChecker::Outcome> outcomes;
+  std::chrono::seconds retry_after{0};  ///< of the last
 
-  static Task<void> check(Checks* checks, Credentials credentials, std::string field) {
-    const PasswordChecker::Outcome outcome =
-        co_await checks->checker.check(checks->control, &credentials, field, &checks->mailbox);
-    checks->outcomes.push_back(outcome);
+  static Task<void> check(Checks* checks, Credentials credentials, std::string field, std::string address) {
+    const PasswordChecker::Verdict verdict =
+        co_await checks->checker.check(checks->control, &credentials, field, &checks->mailbox, address);
+    checks->outcomes.push_back(verdict.outcome);
+    checks->retry_after = verdict.retry_after;
   }
-  void begin(const char* secret) {
-    asio::co_spawn(context, check(this, Credentials{Scheme::basic, "alice", secret}, std::string("Basic ") + secret),
+  void begin(const std::string& name, const std::string& secret, const std::string& address = "192.0.2.1") {
+    std::string field = "Basic " + name + ":" + secret;
+    asio::co_spawn(context, check(this, Credentials{Scheme::basic, name, secret}, std::move(field), address),
                    asio::detached);
     context.restart();
     context.poll();
@@ -207,36 +251,96 @@ struct Checks {
     context.restart();
     context.poll();
   }
+  [[nodiscard]] long count(PasswordChecker::Outcome outcome) const { return std::ranges::count(outcomes, outcome); }
+  /// How often `address` may be wrong yet.
+  unsigned left(std::string_view address) {
+    const auto now = FailureLimiter::Time::clock::now();
+    unsigned count = 0;
+    for (; limiter.admits(address, now, retry_after); ++count) limiter.charge(address, now);
+    return count;
+  }
 };
 
-TEST_CASE("passwords are checked two at a time, and good ones once") {
+using enum PasswordChecker::Outcome;
+
+TEST_CASE("passwords are checked two at a time, and equal ones once, whoever asks") {
   Checks checks;
-  checks.begin("correct horse");
-  checks.begin("wrong");
-  checks.begin("correct horse");
+  checks.begin("user1", "correct horse");
+  for (int i = 0; i < 1000; ++i) checks.begin("user1", "correct horse", i % 2 == 0 ? "192.0.2.1" : "192.0.2.2");
+  CHECK(checks.executor.count == 1);
+  checks.begin("user1", "wrong");
+  for (int i = 0; i < 1000; ++i) checks.begin("user1", "wrong");
   CHECK(checks.executor.count == PasswordChecker::max_running);
   CHECK(checks.outcomes.empty());
   checks.run_task(0);
-  using enum PasswordChecker::Outcome;
-  CHECK(checks.outcomes == std::vector{good, bad, good});
+  CHECK(checks.count(good) == 1001);
+  CHECK(checks.count(bad) == 1001);
   checks.run_task(1);
-  CHECK(checks.control->remembers("Basic correct horse"));
-  CHECK_FALSE(checks.control->remembers("Basic wrong"));
+  CHECK(checks.control->remembers("Basic user1:correct horse"));
+  CHECK_FALSE(checks.control->remembers("Basic user1:wrong"));
+  // A hash that failed is one failure, of the address that it was for.
+  CHECK(checks.left("192.0.2.1") == FailureLimiter::burst - 1);
+  CHECK(checks.left("192.0.2.2") == FailureLimiter::burst);
+}
+
+TEST_CASE("as many right passwords as can wait at once are none too many") {
+  Checks checks;
+  for (std::size_t i = 1; i <= PasswordChecker::max_waiting; ++i) {
+    checks.begin("user" + std::to_string(i), "correct horse");
+  }
+  checks.run_task(0);
+  checks.run_task(1);
+  CHECK(checks.count(good) == PasswordChecker::max_waiting);
+  CHECK(checks.left("192.0.2.1") == FailureLimiter::burst);
+}
+
+TEST_CASE("of a flood of wrong passwords no more are looked at than an address has failures") {
+  Checks checks;
+  for (std::size_t i = 0; i < PasswordChecker::max_waiting; ++i) checks.begin("user1", "wrong" + std::to_string(i));
+  CHECK(checks.outcomes.empty());
+  checks.run_task(0);
+  checks.run_task(1);
+  CHECK(checks.count(bad) == FailureLimiter::burst);
+  CHECK(checks.count(limited) == PasswordChecker::max_waiting - FailureLimiter::burst);
+  CHECK(checks.retry_after >= 1s);
+  // From then on they do not even wait.
+  checks.executor.count = 0;
+  checks.begin("user1", "correct horse");
+  CHECK(checks.outcomes.back() == limited);
+  CHECK(checks.executor.count == 0);
+  CHECK_FALSE(checks.control->remembers("Basic user1:correct horse"));
+}
+
+TEST_CASE("who waits for an attempt of an address that has had its share has its own looked at") {
+  Checks checks;
+  checks.begin("user1", "correct horse", "guilty");
+  checks.begin("user1", "correct horse", "guilty");
+  checks.begin("user1", "correct horse", "innocent");
+  checks.begin("user2", "correct horse", "guilty");
+  CHECK(checks.left("guilty") == FailureLimiter::burst);
+  checks.run_task(0);
+  CHECK(checks.outcomes == std::vector{limited, good, good, limited});
+  checks.run_task(1);
+  CHECK(checks.control->remembers("Basic user1:correct horse"));
+  CHECK_FALSE(checks.control->remembers("Basic user2:correct horse"));
 }
 
 TEST_CASE("more checks than may wait are refused, and none is lost when the disk threads take no more") {
   Checks checks;
   checks.executor.refuse = true;
-  checks.begin("correct horse");
-  CHECK(checks.outcomes == std::vector{PasswordChecker::Outcome::busy});
+  checks.begin("user1", "correct horse");
+  CHECK(checks.outcomes == std::vector{busy});
   checks.executor.refuse = false;
-  for (std::size_t i = 0; i <= PasswordChecker::max_waiting; ++i) checks.begin("correct horse");
+  for (std::size_t i = 1; i <= PasswordChecker::max_waiting + 1; ++i) {
+    checks.begin("user" + std::to_string(i), "correct horse");
+  }
+  CHECK(checks.outcomes == std::vector{busy, busy});
+  checks.begin("user1", "correct horse");  // which waits already
   CHECK(checks.outcomes.size() == 2);
-  CHECK(checks.outcomes.back() == PasswordChecker::Outcome::busy);
   checks.run_task(0);
   checks.run_task(1);
-  CHECK(checks.outcomes.size() == 2 + PasswordChecker::max_waiting);
-  CHECK(checks.outcomes.back() == PasswordChecker::Outcome::good);
+  CHECK(checks.count(good) == PasswordChecker::max_waiting + 1);
+  CHECK(checks.outcomes.size() == PasswordChecker::max_waiting + 3);
 }
 
 }  // namespace

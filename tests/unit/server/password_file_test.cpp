@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <string>
 
 namespace ranged::server {
@@ -33,11 +34,38 @@ TEST_CASE("passwords are checked against bcrypt and SHA-crypt") {
   CHECK_FALSE(file->verify("bob", "correct horse"));
   CHECK_FALSE(file->verify("carol", ""));
   CHECK_FALSE(file->verify("Alice", "correct horse"));
-  // The one whose hash is computed for names that are not there.
-  CHECK_FALSE(file->verify("nobody", "correct horse"));
-  CHECK_FALSE(file->verify("", "correct horse"));
+  // Not by the password of the one whose setting is taken for names that are not there, either.
+  for (const char* password : {"correct horse", "battery staple", "a:b c"}) {
+    CHECK_FALSE(file->verify("nobody", password));
+    CHECK_FALSE(file->verify("", password));
+  }
   CHECK(file->contains("bob"));
   CHECK_FALSE(file->contains("nobody"));
+}
+
+TEST_CASE("names that are not there are hashed as those that are: by all kinds, and each always by the same") {
+  const auto file = PasswordFile::parse(std::string(bcrypt_line) + sha256_line + sha512_line);
+  const auto again = PasswordFile::parse(std::string(sha512_line) + sha256_line + bcrypt_line);
+  const std::string another = "dave:$2y$12$1K.IFXlgYa5cPvbh1PBiuOcZFY0uEbMn1NkXeW1J4yoSLQCTPjIyW\n";
+  const auto more = PasswordFile::parse(std::string(bcrypt_line) + sha256_line + another + sha512_line);
+  CHECK(file->setting_of("alice").starts_with("$2y$04$"));
+  CHECK(file->setting_of("bob").starts_with("$5$"));
+  CHECK(file->setting_of("carol").starts_with("$6$"));
+  std::map<std::string_view, int> counts;
+  for (int i = 0; i < 600; ++i) {
+    const std::string name = "nobody" + std::to_string(i);
+    const std::string_view setting = file->setting_of(name);
+    ++counts[setting];
+    CHECK(file->setting_of(name) == setting);
+    CHECK(again->setting_of(name) == setting);
+    const std::string_view then = more->setting_of(name);
+    CHECK((then == setting || then.starts_with("$2y$12$")));
+  }
+  CHECK(counts.size() == 3);
+  for (const auto& [setting, count] : counts) {
+    CAPTURE(setting);
+    CHECK(count > 100);  // of 200 that are to be expected, give or take 12
+  }
 }
 
 TEST_CASE("passwords that crypt would cut are refused") {

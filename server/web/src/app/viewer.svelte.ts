@@ -23,6 +23,8 @@ const openRetry = 2000;
 /** How long the present version's first pages are waited for while the older one is still on screen. */
 const longestPriming = 1500;
 
+export const followTitle = 'Follow: show the present version, and stay at its end (f)';
+
 export type Opening =
   { readonly kind: 'opening' } | { readonly kind: 'open' } | { readonly kind: 'failed'; readonly failure: ReadFailure };
 

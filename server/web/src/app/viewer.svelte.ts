@@ -64,8 +64,10 @@ export class Viewer {
 
   bookmarks = $state.raw<readonly Bookmark[]>([]);
   bookmarksLast = $state(true);
-  /** The bytes from the cursor on that the inspector reads; undefined while they are being fetched. */
+  /** The bytes from `inspectedAt` on that the inspector reads; undefined while they are being fetched. */
   inspected = $state.raw<Uint8Array | undefined>();
+  /** The byte at the cursor, if it is here. */
+  cursorByte = $state<number | undefined>();
 
   /** Map, extents, watching: comes when the file is open. */
   insight = $state.raw<Insight | undefined>();
@@ -77,6 +79,8 @@ export class Viewer {
   follow = $state(false);
 
   readonly size = $derived(this.source?.size ?? 0);
+  /** What is selected is read from its first byte on, wherever in it the cursor is; without a selection that is the cursor. */
+  readonly inspectedAt = $derived(this.selection.offset);
 
   #element: HexView | undefined;
   #linkTimer: ReturnType<typeof setTimeout> | undefined;
@@ -443,8 +447,11 @@ export class Viewer {
   #inspect(): void {
     const source = this.source;
     if (!source) return;
-    const window = new Int16Array(Math.min(inspectedBytes, source.size - this.cursor));
-    source.peek(this.cursor, window);
+    const byte = new Int16Array(1);
+    source.peek(this.cursor, byte);
+    this.cursorByte = byte[0]! < 0 ? undefined : byte[0]!;
+    const window = new Int16Array(Math.min(inspectedBytes, source.size - this.inspectedAt));
+    source.peek(this.inspectedAt, window);
     if (window.includes(-1)) {
       this.inspected = undefined;
     } else {

@@ -355,8 +355,21 @@ test('an expression that is none is told beside the field, and mended', async ({
   haystack(join(folder, 'disk.img'));
   const grid = new Grid(page);
   await grid.open('disk.img', '#offset=0x40');
+  const asked: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().includes('/search?')) asked.push(request.url());
+  });
   await search(page, 'n(e+dle', 'regex');
-  await expect(page.locator('#find-outcome')).toContainText('Missing close parenthesis');
+  const outcome = page.locator('#find-outcome');
+  await expect(outcome).toContainText('“n(e+dle” is no expression that can be searched for: Missing close parenthesis');
+  // Longer than matches in view would be asked for after.
+  await page.waitForTimeout(500);
+  expect(asked).toHaveLength(1);
+  await field(page).press('Shift+Enter');
+  await expect.poll(() => asked.length).toBe(2);
+  await expect(outcome).toContainText('“n(e+dle” is no expression');
+  await page.waitForTimeout(500);
+  expect(asked).toHaveLength(2);
   await expect(field(page)).toHaveAttribute('aria-invalid', 'true');
   await expect(field(page)).toBeFocused();
   expect(await grid.get('cursor')).toBe(0x40);

@@ -6,6 +6,7 @@ import type { CollectorState } from '../../core/hit_collector';
 import { HitContext } from '../../core/hit_context';
 import type { Hit } from '../../core/hit_store';
 import {
+  describeRefusal,
   formatQuery,
   type NumberType,
   parseQuery,
@@ -234,9 +235,11 @@ export class Search {
   mark(): void {
     const { session, viewer } = this;
     if (!session || this.#hidden || this.outdated || this.refused !== '') {
+      this.#endMarks();
       viewer.showMatches([]);
       return;
     }
+    if (session.undecided) return;
     const { view, size } = viewer;
     if (view.length === 0) return;
     // Each stretch in view, and as much before and behind it.
@@ -274,7 +277,7 @@ export class Search {
       this.mark();
     } catch (error) {
       if (controller.signal.aborted || !(error instanceof ReadFailure)) return;
-      if (error.status === 400) this.refused = error.message;
+      if (error.status === 400) this.refused = describeRefusal(session.query, error.message);
       // The marks are an aid: when the server is busy they come later, and the list tells of what matters.
       else if (error.transient)
         this.#markTimer = setTimeout(() => void this.#askMarks(session, windows), error.retryAfter ?? markRetry);
@@ -333,7 +336,7 @@ export class Search {
     const { collector, list, step } = session;
     const { state } = collector;
     const failure = state.kind === 'failed' ? state.failure : step.kind === 'failed' ? step.failure : undefined;
-    if (failure?.status === 400) this.refused = failure.message;
+    if (failure?.status === 400) this.refused = describeRefusal(session.query, failure.message);
     // The grid's banner tells what the search found out.
     if (failure?.kind === 'changed' && !this.changed(this.snapshot?.state)) void this.viewer.source?.probe();
     this.snapshot = {

@@ -189,6 +189,12 @@ export class Viewer {
         else this.source.outdate('changed', 'The file has changed');
         this.refusal = error.kind === 'gone' ? '' : `${error.message}${error.transient ? '; it is tried again' : ''}.`;
       } else {
+        if (error.kind === 'gone' && (await this.api.isDirectory(this.path, this.#ended.signal))) {
+          // Another path, which shows the list in place of this view.
+          if (!this.#gone()) navigation.replace(addressOfPath(`${this.path}/`));
+          return;
+        }
+        if (this.#gone()) return;
         this.opening = { kind: 'failed', failure: error };
       }
       if (error.transient) this.#openTimer = setTimeout(() => void this.open(), error.retryAfter ?? openRetry);

@@ -73,6 +73,8 @@ export class Viewer {
   insight = $state.raw<Insight | undefined>();
   /** What is known of a change beyond that there was one. */
   news = $state('');
+  /** Where the address leads, if the file ends before; until the cursor leaves the last byte, which is shown in its place. */
+  beyond = $state<number | undefined>();
   /** Why the present version could not take the place of the one shown. */
   refusal = $state('');
   /** The present version is shown whenever there is one; at the end of the file the view stays at the end. */
@@ -166,6 +168,7 @@ export class Viewer {
       const atEnd = this.follow && this.#element!.atEnd;
       before?.dispose();
       this.news = this.refusal = '';
+      this.beyond = undefined;
       this.info = info;
       this.source = source;
       this.health = source.health;
@@ -425,6 +428,7 @@ export class Viewer {
     if (link.unfolded) this.#setUnfolded(link.unfolded);
     else if (link.offset !== undefined || link.select) this.#uncover(cursor);
     if (link.top !== undefined) element.scrollToOffset(link.top);
+    this.beyond = cursor < Math.max(1, this.size) ? undefined : cursor;
   }
 
   #settingChanged(): void {
@@ -434,6 +438,7 @@ export class Viewer {
 
   #moved(): void {
     const element = this.#element!;
+    if (this.cursor !== element.cursor) this.beyond = undefined;
     this.cursor = element.cursor;
     this.selection = element.selection;
     this.selecting = element.anchor !== undefined;

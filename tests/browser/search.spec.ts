@@ -461,7 +461,11 @@ test('the server goes away while it searches: what was found is kept, and it goe
   await expect(progress(page)).toContainText('left');
   await daemon.kill();
   await expect(progress(page)).toHaveAttribute('data-search', 'waiting');
-  await expect(page.getByRole('alert').first()).toBeVisible();
+  // One banner for the page and the search.
+  await expect(progress(page)).toContainText('goes on once the server is back');
+  await expect(page.getByRole('alert')).toHaveCount(1);
+  await expect(page.getByRole('alert')).toContainText('The server cannot be reached');
+  await expect(page.getByRole('button', { name: 'Try now' })).toHaveCount(1);
   const found = await rows(page).count();
   expect(found).toBeGreaterThan(3);
   const asked: URL[] = [];
@@ -469,6 +473,11 @@ test('the server goes away while it searches: what was found is kept, and it goe
     if (request.url().includes('/search?')) asked.push(new URL(request.url()));
   });
   await daemon.run();
+  await page
+    .getByRole('button', { name: 'Try now' })
+    .click({ timeout: 1000 })
+    .catch(() => undefined);
+  await expect(page.getByRole('alert')).toHaveCount(0);
   await expect(progress(page)).toHaveAttribute('data-search', 'running');
   await expect.poll(() => asked.length).toBeGreaterThan(0);
   expect(Number(asked.at(-1)!.searchParams.get('offset'))).toBeGreaterThan(2 ** 20);

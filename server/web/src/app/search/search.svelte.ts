@@ -168,6 +168,16 @@ export class Search {
     this.session?.stop();
   }
 
+  /** The search waits for a server that cannot be reached at all, and so does the page, which says so. */
+  get waitsWithPage(): boolean {
+    return isAway(this.snapshot?.state) && this.viewer.health.kind === 'waiting';
+  }
+
+  /** Whoever found out first that the server is there again tells the other. */
+  serverIsBack(): void {
+    if (isAway(this.snapshot?.state)) this.session?.resume();
+  }
+
   retry(): void {
     const step = this.session?.step;
     if (step?.kind === 'failed') this.go(step.direction);
@@ -338,7 +348,11 @@ export class Search {
     const failure = state.kind === 'failed' ? state.failure : step.kind === 'failed' ? step.failure : undefined;
     if (failure?.status === 400) this.refused = describeRefusal(session.query, failure.message);
     // The grid's banner tells what the search found out.
-    if (failure?.kind === 'changed' && !this.changed(this.snapshot?.state)) void this.viewer.source?.probe();
+    const news =
+      failure?.kind === 'changed'
+        ? !this.changed(this.snapshot?.state)
+        : isAway(state) && !isAway(this.snapshot?.state);
+    if (news) void this.viewer.source?.probe();
     this.snapshot = {
       state,
       step,
@@ -364,6 +378,10 @@ export class Search {
     this.recent = [query, ...this.recent.filter((one) => formatQuery(one) !== text)].slice(0, mostRecent);
     writeSetting('searches', JSON.stringify(this.recent.map(formatQuery)));
   }
+}
+
+function isAway(state: CollectorState | undefined): boolean {
+  return state?.kind === 'waiting' && state.failure.kind === 'unreachable';
 }
 
 /** Every stretch in view lies in a window. */

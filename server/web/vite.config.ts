@@ -11,9 +11,9 @@ export default defineConfig({
     target: ['chrome123', 'firefox120', 'safari17.5'],
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     emptyOutDir: true,
-    // A twentieth smaller than esbuild makes it, once compressed.
+    // A twentieth smaller than esbuild makes it, once compressed. Statements compress better than sequences.
     minify: 'terser',
-    terserOptions: { module: true, ecma: 2020, compress: { passes: 3 } },
+    terserOptions: { module: true, ecma: 2020, compress: { passes: 6, sequences: false, keep_fargs: false } },
   },
   server: {
     proxy: Object.fromEntries(

@@ -308,6 +308,38 @@ test.describe('on a phone, 390 pixels wide', () => {
     await expect(page.getByRole('menu')).toBeInViewport({ ratio: 1 });
     await noSideways(page);
   });
+
+  test('the panel leaves the byte in view that it tells of', async ({ folder, page }) => {
+    const file = new SparseFile(join(folder, 'disk.img'));
+    const grid = new Grid(page);
+    await grid.open('disk.img', '#offset=0x200000000');
+    const wholeRows = await grid.get('wholeRows');
+    // A byte near the bottom, where the panel will be.
+    await grid.cell(wholeRows - 2, 3).tap();
+    const cursor = await grid.get('cursor');
+    const clear = async (): Promise<void> => {
+      const panel = (await page.getByRole('complementary').boundingBox())!;
+      const cell = (await grid.view.locator('.byte.cursor').boundingBox())!;
+      expect(cell.y + cell.height).toBeLessThanOrEqual(panel.y);
+      expect((await grid.rows()).length).toBeGreaterThanOrEqual(8);
+    };
+    await page.getByRole('button', { name: 'Side panel' }).tap();
+    await expect(page.getByRole('table', { name: /as values$/ })).toBeInViewport();
+    await grid.expectBytesOf(file);
+    await clear();
+    expect(await grid.get('cursor')).toBe(cursor);
+    await grid.element.focus();
+    for (let step = 0; step < 20; ++step) {
+      await page.keyboard.press('ArrowDown');
+      await grid.frame();
+      await clear();
+    }
+    await grid.goto('2^40+5');
+    await grid.frame();
+    await clear();
+    await page.getByRole('button', { name: 'Close the panel' }).tap();
+    await expect.poll(() => grid.get('wholeRows')).toBe(wholeRows);
+  });
 });
 
 test('light and dark follow the system until the reader chooses', async ({ folder, page }) => {

@@ -664,6 +664,25 @@ test.describe('on a phone, 390 pixels wide', () => {
     await fits();
     expect(await violations(page)).toEqual([]);
   });
+
+  test('a file that grows is followed by a finger', async ({ folder, page, expectedErrors }) => {
+    expectedErrors.push(networkErrors);
+    const path = join(folder, 'log');
+    const line = (at: number): string => `${String(at).padStart(7, '0')}\n`;
+    writeFileSync(path, Array.from({ length: 1000 }, (_, at) => line(at)).join(''));
+    const grid = new Grid(page);
+    await grid.open('log');
+    await page.getByRole('button', { name: 'View options' }).tap();
+    const follow = page.getByRole('checkbox', { name: 'Follow' });
+    await expect(follow).toBeInViewport({ ratio: 1 });
+    expect(await violations(page)).toEqual([]);
+    await follow.tap();
+    await expect(page.getByText('Following')).toBeVisible();
+    appendFileSync(path, line(1000));
+    await expect.poll(async () => (await grid.rows()).at(-1)?.text).toBe('0001000•');
+    await follow.tap();
+    await expect(page.getByText('Following')).toHaveCount(0);
+  });
 });
 
 test('offsets where viewers broke are the same in extents as in the grid', async ({ folder, page }) => {

@@ -254,3 +254,44 @@ test('an unsigned integer is followed as an offset, and Back leads back', async 
   await grid.goto('2^35+2');
   await expect(page.locator('[data-type=uint64] .value')).toBeVisible();
 });
+
+test('a selection is read from its first byte on, whichever way it was made', async ({ folder, page }) => {
+  const file = new SparseFile(join(folder, 'disk.img'));
+  const from = 2 ** 32 + 20;
+  const target = 2 ** 36 + 77;
+  const pointer = Buffer.alloc(8);
+  pointer.writeBigUInt64LE(BigInt(target));
+  overwrite(join(folder, 'disk.img'), pointer, from);
+  const read = (at: number): Buffer => {
+    const bytes = Buffer.from(file.bytes(at, 16));
+    if (at === from) pointer.copy(bytes);
+    return bytes;
+  };
+  const place = page.locator('[data-inspected]');
+  const hex = (offset: number): string => `0x${offset.toString(16)}`;
+  const grid = new Grid(page);
+  await grid.open('disk.img', `#offset=${hex(from)}`);
+  await expect(place).toHaveText(`At the cursor, ${hex(from)}`);
+  await expectInspected(page, grid, read(from));
+  // Forward: the cursor is at the last byte. What is spoken is still of the cursor.
+  for (let step = 0; step < 5; ++step) await page.keyboard.press('Shift+ArrowRight');
+  await expect(place).toHaveText(`At the selection’s first byte, ${hex(from)}`);
+  await expectInspected(page, grid, read(from));
+  const byte = file.bytes(from, 6)[5]!.toString(16).padStart(2, '0');
+  expect(byte).not.toBe(pointer[5]!.toString(16).padStart(2, '0'));
+  await expect(page.locator('footer [aria-live=polite]')).toContainText(`Offset ${hex(from + 5)}, byte 00, selected`);
+  await page.locator('[data-type=uint32]').hover();
+  expect(await grid.get('highlight')).toEqual({ offset: from, length: 4 });
+  // Far longer than what is in view: its beginning is fetched.
+  await page.goto('/');
+  await grid.open('disk.img', `#offset=${hex(from + 2 ** 24)}&select=${hex(from)}+${2 ** 24 + 1}&order=little`);
+  await expect(page.locator('[data-type=uint64] .value')).toHaveText(String(target));
+  await page.getByRole('button', { name: `Follow uint64 to ${hex(target)}` }).click();
+  await expect.poll(() => grid.get('cursor')).toBe(target);
+  await expect(place).toHaveText(`At the cursor, ${hex(target)}`);
+  await grid.goto(hex(from + 16));
+  await page.keyboard.press('Shift+ArrowLeft');
+  await expectInspected(page, grid, read(from + 15));
+  await page.keyboard.press('Escape');
+  await expect(place).toHaveText(`At the cursor, ${hex(from + 15)}`);
+});

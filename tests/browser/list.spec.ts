@@ -3,7 +3,7 @@
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { contents, SparseFile, writeFile } from './files';
-import { expect, type Page, test } from './fixtures';
+import { expect, networkErrors, type Page, test } from './fixtures';
 import { Grid } from './grid';
 
 const names = (page: Page): Promise<string[]> => page.locator('tbody .name span').allTextContents();
@@ -92,4 +92,27 @@ test('a directory of more than a thousand comes in parts, all of it reachable', 
   await expect(more).toHaveCount(0);
   await page.keyboard.type('x');
   await expect(page.getByText(`No name contains “${last}x”`)).toBeVisible();
+});
+
+test('a directory is listed without the slash too, and its address is put right', async ({
+  folder,
+  page,
+  expectedErrors,
+}) => {
+  expectedErrors.push(networkErrors);
+  mkdirSync(join(folder, 'deep dir %'));
+  writeFileSync(join(folder, 'deep dir %', 'a.bin'), contents(0, 20));
+  await page.goto('/');
+  await expect(page.getByRole('link', { name: 'deep dir %/' })).toBeVisible();
+  await page.goto('/view/deep%20dir%20%25');
+  await expect(page.getByRole('heading', { level: 1, name: 'deep dir %' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'a.bin' })).toBeVisible();
+  await expect(page).toHaveURL(/\/view\/deep%20dir%20%25\/$/);
+  // Back leads to where one was, and not to the address that was put right.
+  await page.getByRole('link', { name: 'a.bin' }).click();
+  await new Grid(page).loaded();
+  await page.goBack();
+  await expect(page.getByRole('link', { name: 'a.bin' })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole('heading', { name: 'Files' })).toBeVisible();
 });

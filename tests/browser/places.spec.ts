@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { violations } from './axe';
 import { landmarks, SparseFile } from './files';
 import { expect, test } from './fixtures';
 import { Grid } from './grid';
@@ -222,4 +223,31 @@ test('the text column shows each encoding', async ({ folder, page }) => {
     // Code page 037 of 61 c3a9 e282ac f09f9880 7c e9 c8 c9 00 0a.
     ebcdic: '/CzSbÐ0¤qØ@ZHI·•',
   });
+});
+
+test('an address that leads beyond the end of the file shows its last byte, and says so', async ({ folder, page }) => {
+  const file = new SparseFile(join(folder, 'disk.img'));
+  const grid = new Grid(page);
+  const told = page.getByRole('alert');
+  for (const [fragment, text] of [
+    [`#offset=0x${(file.size + 5).toString(16)}`, `leads to 0x${(file.size + 5).toString(16)}, beyond the end`],
+    ['#offset=0x20000000000000', 'leads to more than 0x1fffffffffffff, beyond the end'],
+    ['#offset=99999999999999999999&top=99999999999999999999', 'leads to more than 0x1fffffffffffff, beyond the end'],
+    ['#select=0x30000000000000+16', 'leads to more than 0x1fffffffffffff, beyond the end'],
+  ] as const) {
+    await page.goto('/');
+    await grid.open('disk.img', fragment);
+    await expect(told).toContainText(text);
+    await expect.poll(() => grid.get('cursor')).toBe(file.size - 1);
+    await grid.expectBytesOf(file);
+  }
+  await page.keyboard.press('ArrowLeft');
+  await expect(told).toHaveCount(0);
+  await grid.open('disk.img', `#offset=${file.size}`);
+  await expect(told).toBeVisible();
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(told).toHaveCount(0);
+  await grid.open('disk.img', `#offset=${file.size - 1}`);
+  await expect(told).toHaveCount(0);
 });

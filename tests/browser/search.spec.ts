@@ -355,8 +355,21 @@ test('an expression that is none is told beside the field, and mended', async ({
   haystack(join(folder, 'disk.img'));
   const grid = new Grid(page);
   await grid.open('disk.img', '#offset=0x40');
+  const asked: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().includes('/search?')) asked.push(request.url());
+  });
   await search(page, 'n(e+dle', 'regex');
-  await expect(page.locator('#find-outcome')).toContainText('Missing close parenthesis');
+  const outcome = page.locator('#find-outcome');
+  await expect(outcome).toContainText('“n(e+dle” is no expression that can be searched for: Missing close parenthesis');
+  // Longer than matches in view would be asked for after.
+  await page.waitForTimeout(500);
+  expect(asked).toHaveLength(1);
+  await field(page).press('Shift+Enter');
+  await expect.poll(() => asked.length).toBe(2);
+  await expect(outcome).toContainText('“n(e+dle” is no expression');
+  await page.waitForTimeout(500);
+  expect(asked).toHaveLength(2);
   await expect(field(page)).toHaveAttribute('aria-invalid', 'true');
   await expect(field(page)).toBeFocused();
   expect(await grid.get('cursor')).toBe(0x40);
@@ -448,7 +461,11 @@ test('the server goes away while it searches: what was found is kept, and it goe
   await expect(progress(page)).toContainText('left');
   await daemon.kill();
   await expect(progress(page)).toHaveAttribute('data-search', 'waiting');
-  await expect(page.getByRole('alert').first()).toBeVisible();
+  // One banner for the page and the search.
+  await expect(progress(page)).toContainText('goes on once the server is back');
+  await expect(page.getByRole('alert')).toHaveCount(1);
+  await expect(page.getByRole('alert')).toContainText('The server cannot be reached');
+  await expect(page.getByRole('button', { name: 'Try now' })).toHaveCount(1);
   const found = await rows(page).count();
   expect(found).toBeGreaterThan(3);
   const asked: URL[] = [];
@@ -456,6 +473,11 @@ test('the server goes away while it searches: what was found is kept, and it goe
     if (request.url().includes('/search?')) asked.push(new URL(request.url()));
   });
   await daemon.run();
+  await page
+    .getByRole('button', { name: 'Try now' })
+    .click({ timeout: 1000 })
+    .catch(() => undefined);
+  await expect(page.getByRole('alert')).toHaveCount(0);
   await expect(progress(page)).toHaveAttribute('data-search', 'running');
   await expect.poll(() => asked.length).toBeGreaterThan(0);
   expect(Number(asked.at(-1)!.searchParams.get('offset'))).toBeGreaterThan(2 ** 20);

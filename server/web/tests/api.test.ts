@@ -172,3 +172,18 @@ describe('JSON answers', () => {
     expect(server.asked.map(({ address }) => address)).toEqual(['/info?file=dir/a%20b', '/files/dir/?after=x']);
   });
 });
+
+it('tells a directory from what is not there, and from a server that does not answer', async () => {
+  const asked: string[] = [];
+  const api = new Api((address) => {
+    asked.push(address);
+    if (address.startsWith('/files/there/')) return Promise.resolve(Response.json({ path: '', entries: [] }));
+    if (address.startsWith('/files/not/')) return Promise.resolve(problem(404, 'Not found'));
+    return Promise.reject(new TypeError('no network'));
+  });
+  expect(await api.isDirectory('there')).toBe(true);
+  expect(await api.isDirectory('not')).toBe(false);
+  expect(await api.isDirectory('away')).toBe(false);
+  // One entry is enough to know.
+  expect(asked[0]).toBe('/files/there/?limit=1');
+});

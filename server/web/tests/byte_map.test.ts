@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Bin, ByteMap, describeRegion } from '../src/core/byte_map';
+import { type Bin, ByteMap } from '../src/core/byte_map';
+import { describeRegion } from '../src/core/map_words';
 import { ExtentMap } from '../src/core/extents';
 import { mapInset, rowAtThumb, thumbAt } from '../src/core/rows';
 

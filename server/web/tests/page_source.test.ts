@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Api } from '../src/core/api';
 import { cacheCapacity, mostInFlight, PageSource, pageSize, restTime } from '../src/core/page_source';
+import { readSpan } from '../src/core/read_span';
 import { broken, byteOf, contents, FakeServer, problem } from './fake_server';
 
 const size = 2 ** 44;
@@ -306,7 +307,9 @@ describe('reading for copies', () => {
     server.asked.length = 0;
     const seen: number[] = [];
     const from = pageSize + 10;
-    const bytes = await source.read(from, pageSize, new AbortController().signal, (done) => seen.push(done));
+    const bytes = await readSpan(source, { offset: from, length: pageSize }, new AbortController().signal, (done) =>
+      seen.push(done),
+    );
     expect(bytes).toEqual(contents(from, pageSize));
     expect(seen).toEqual([pageSize - 10, pageSize]);
     expect(source.cachedBytes).toBe(before);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Api, ReadFailure } from '../src/core/api';
-import { askNextData, askPreviousData, ExtentMap, readExtents } from '../src/core/extents';
+import { ExtentMap, readExtents } from '../src/core/extents';
+import { askNextData, askPreviousData } from '../src/core/find_data';
 import { scan, type ScanRecord } from '../src/core/scan';
 import { problem } from './fake_server';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  describeRefusal,
   detectMode,
   formatQuery,
   matchLength,
@@ -148,5 +149,22 @@ describe('a query', () => {
       expect(parseQuery(text), text).toBeUndefined();
     }
     fc.assert(fc.property(fc.string(), (text) => void parseQuery(text)));
+  });
+});
+
+describe('what the server refuses', () => {
+  it('is told in a sentence of ours, with the reason of what was to search for it', () => {
+    const reason = 'The regular expression cannot be searched for: Missing close parenthesis at index 1.';
+    expect(describeRefusal(query('/n(e/'), reason)).toBe(
+      '“n(e” is no expression that can be searched for: Missing close parenthesis at index 1. ' +
+        'Put a backslash before a sign that is meant as itself.',
+    );
+    expect(describeRefusal(query('/n(e/'), 'It is too long')).toContain('searched for: It is too long. Put a');
+    expect(describeRefusal(query('needle', 'text'), 'There is no such encoding.')).toBe(
+      'The server does not search for “needle”: There is no such encoding.',
+    );
+    expect(describeRefusal(query('x'.repeat(500), 'text'), 'No.')).toBe(
+      `The server does not search for “${'x'.repeat(40)}…”: No.`,
+    );
   });
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import type { Hit } from '../src/core/hit_store';
 import { readQuery, type SearchQuery } from '../src/core/search_query';
 import { type Direction, SearchSession } from '../src/core/search_session';
@@ -359,4 +359,26 @@ describe('marks', () => {
       { numRuns: 400 },
     );
   });
+});
+
+test('what the server refuses to search for is asked once, whichever way the first step goes', async () => {
+  for (const direction of ['next', 'previous'] as const) {
+    const server = new FakeSearch('abcabc');
+    server.trouble = () => problem(400, 'No expression');
+    const subject = new Subject(server, query('/b(/'), 3);
+    subject.session.start();
+    subject.session.go(direction, 3, true);
+    expect(subject.session.undecided).toBe(true);
+    await subject.until(({ collector }) => collector.state.kind === 'failed');
+    expect(subject.session.undecided).toBe(false);
+    expect(subject.session.step.kind).toBe('idle');
+    expect(server.asked).toHaveLength(1);
+  }
+});
+
+test('a first step back is answered once the server has begun to search', async () => {
+  const server = new FakeSearch('abcabcabc');
+  const subject = new Subject(server, query('/b/'), 6);
+  subject.session.start();
+  expect(await subject.go('previous', 6, true)).toEqual({ offset: 4, length: 1 });
 });

@@ -57,7 +57,11 @@ describe('the address of a view', () => {
     });
     expect(parseViewLink('#columns=100')).toEqual({ columns: 64 });
     expect(parseViewLink('#select=5+0')).toEqual({});
-    expect(parseViewLink('#select=9007199254740991+9')).toEqual({});
+    const most = Number.MAX_SAFE_INTEGER;
+    expect(parseViewLink('#select=9007199254740991+9')).toEqual({ select: { offset: most, length: 1 } });
+    expect(parseViewLink(`#select=16+${'9'.repeat(30)}`)).toEqual({ select: { offset: 16, length: most - 15 } });
+    expect(parseViewLink('#offset=0x20000000000000&top=99999999999999999999')).toEqual({ offset: most, top: most });
+    expect(parseViewLink(`#offset=${'9'.repeat(1000)}`)).toEqual({ offset: most });
     expect(parseViewLink('#select=0x10%2B4')).toEqual({ select: { offset: 16, length: 4 } });
     expect(parseViewLink('#offset=4096')).toEqual({ offset: 4096 });
     expect(parseViewLink('#search=')).toEqual({});

@@ -2,7 +2,7 @@
 
 import { ReadFailure } from '../core/api';
 import { binOf, ByteMap, mostBins } from '../core/byte_map';
-import { askNextData, askPreviousData, ExtentMap, readExtents } from '../core/extents';
+import { ExtentMap, readExtents } from '../core/extents';
 import { formatHex, formatSize } from '../core/format';
 import type { PageSource } from '../core/page_source';
 import { numberOf, pause, scan } from '../core/scan';
@@ -233,7 +233,9 @@ export class Insight {
     this.#seeking = controller;
     const from = viewer.standing;
     try {
-      const found = await this.#findData(source, from, direction, controller.signal);
+      const { findData } = await import('../core/find_data');
+      const extents = this.#extentsOf === source ? this.#extents : undefined;
+      const found = await findData(viewer.api, source.version, extents, from, direction, controller.signal);
       if (controller.signal.aborted) return;
       if (found === undefined) {
         this.tell(direction > 0 ? 'No more data beyond a hole' : 'No data before this place');
@@ -246,22 +248,6 @@ export class Insight {
       source.heed(error);
       this.tell(`Data was not found: ${error instanceof Error ? error.message : String(error)}`);
     }
-  }
-
-  async #findData(
-    source: PageSource,
-    from: number,
-    direction: 1 | -1,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const extents = this.#extentsOf === source ? this.#extents : undefined;
-    const known = extents?.knownUntil ?? 0;
-    if (extents && from < known) {
-      const found = direction > 0 ? extents.nextData(from) : extents.previousData(from);
-      if (found || direction < 0 || known === source.size) return found?.offset;
-    }
-    const ask = direction > 0 ? askNextData : askPreviousData;
-    return ask(this.viewer.api, source.version, from, signal);
   }
 
   #watched(event: WatchEvent): void {

@@ -23,6 +23,8 @@ const openRetry = 2000;
 /** How long the present version's first pages are waited for while the older one is still on screen. */
 const longestPriming = 1500;
 
+export const followTitle = 'Follow: show the present version, and stay at its end (f)';
+
 export type Opening =
   { readonly kind: 'opening' } | { readonly kind: 'open' } | { readonly kind: 'failed'; readonly failure: ReadFailure };
 
@@ -62,19 +64,25 @@ export class Viewer {
 
   bookmarks = $state.raw<readonly Bookmark[]>([]);
   bookmarksLast = $state(true);
-  /** The bytes from the cursor on that the inspector reads; undefined while they are being fetched. */
+  /** The bytes from `inspectedAt` on that the inspector reads; undefined while they are being fetched. */
   inspected = $state.raw<Uint8Array | undefined>();
+  /** The byte at the cursor, if it is here. */
+  cursorByte = $state<number | undefined>();
 
   /** Map, extents, watching: comes when the file is open. */
   insight = $state.raw<Insight | undefined>();
   /** What is known of a change beyond that there was one. */
   news = $state('');
+  /** Where the address leads, if the file ends before; until the cursor leaves the last byte, which is shown in its place. */
+  beyond = $state<number | undefined>();
   /** Why the present version could not take the place of the one shown. */
   refusal = $state('');
   /** The present version is shown whenever there is one; at the end of the file the view stays at the end. */
   follow = $state(false);
 
   readonly size = $derived(this.source?.size ?? 0);
+  /** What is selected is read from its first byte on, wherever in it the cursor is; without a selection that is the cursor. */
+  readonly inspectedAt = $derived(this.selection.offset);
 
   #element: HexView | undefined;
   #linkTimer: ReturnType<typeof setTimeout> | undefined;
@@ -160,6 +168,7 @@ export class Viewer {
       const atEnd = this.follow && this.#element!.atEnd;
       before?.dispose();
       this.news = this.refusal = '';
+      this.beyond = undefined;
       this.info = info;
       this.source = source;
       this.health = source.health;
@@ -183,6 +192,12 @@ export class Viewer {
         else this.source.outdate('changed', 'The file has changed');
         this.refusal = error.kind === 'gone' ? '' : `${error.message}${error.transient ? '; it is tried again' : ''}.`;
       } else {
+        if (error.kind === 'gone' && (await this.api.isDirectory(this.path, this.#ended.signal))) {
+          // Another path, which shows the list in place of this view.
+          if (!this.#gone()) navigation.replace(addressOfPath(`${this.path}/`));
+          return;
+        }
+        if (this.#gone()) return;
         this.opening = { kind: 'failed', failure: error };
       }
       if (error.transient) this.#openTimer = setTimeout(() => void this.open(), error.retryAfter ?? openRetry);
@@ -413,6 +428,7 @@ export class Viewer {
     if (link.unfolded) this.#setUnfolded(link.unfolded);
     else if (link.offset !== undefined || link.select) this.#uncover(cursor);
     if (link.top !== undefined) element.scrollToOffset(link.top);
+    this.beyond = cursor < Math.max(1, this.size) ? undefined : cursor;
   }
 
   #settingChanged(): void {
@@ -422,6 +438,7 @@ export class Viewer {
 
   #moved(): void {
     const element = this.#element!;
+    if (this.cursor !== element.cursor) this.beyond = undefined;
     this.cursor = element.cursor;
     this.selection = element.selection;
     this.selecting = element.anchor !== undefined;
@@ -441,8 +458,11 @@ export class Viewer {
   #inspect(): void {
     const source = this.source;
     if (!source) return;
-    const window = new Int16Array(Math.min(inspectedBytes, source.size - this.cursor));
-    source.peek(this.cursor, window);
+    const byte = new Int16Array(1);
+    source.peek(this.cursor, byte);
+    this.cursorByte = byte[0]! < 0 ? undefined : byte[0]!;
+    const window = new Int16Array(Math.min(inspectedBytes, source.size - this.inspectedAt));
+    source.peek(this.inspectedAt, window);
     if (window.includes(-1)) {
       this.inspected = undefined;
     } else {

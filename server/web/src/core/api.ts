@@ -189,6 +189,16 @@ export class Api {
     return this.#json<Listing>(`/files/${directory}${next}`, signal);
   }
 
+  /** Whether what is no file is a directory. */
+  async isDirectory(path: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      await this.listing(`${path}/`, '?limit=1', signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async info(path: string, signal?: AbortSignal): Promise<FileInfo> {
     const info = await this.#json<FileInfo>(`/info?file=${path}`, signal);
     if (typeof info.size !== 'number' || typeof info.etag !== 'string') {

@@ -82,6 +82,7 @@ export class HitCollector {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #retryDelay = firstRetry;
   #rate = 0;
+  #answered = false;
 
   constructor(private readonly options: CollectorOptions) {
     this.parts = options.parts;
@@ -89,6 +90,11 @@ export class HitCollector {
 
   get state(): CollectorState {
     return this.#state;
+  }
+
+  /** The server has begun to search once: it takes the query for one. */
+  get answered(): boolean {
+    return this.#answered;
   }
 
   /** Bytes a second, as the server tells it of the present request. */
@@ -211,6 +217,7 @@ export class HitCollector {
       part.count = Math.max(part.count, counted + matches - passed);
     };
     const take = (record: ScanRecord): boolean => {
+      this.#answered = true;
       switch (record.type) {
         case 'match':
           ++told;

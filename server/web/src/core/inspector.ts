@@ -1,4 +1,4 @@
-/** What the bytes at the cursor mean as each of many types. */
+/** What the bytes at a place mean as each of many types. */
 
 import { hexPairs } from './format';
 import { decodeUtf8 } from './text_encodings';
@@ -277,7 +277,7 @@ const types: readonly Type[] = [
 ];
 
 /**
- * All interpretations of `bytes`, the up to 16 bytes from the cursor on. Fewer mean that the file ends there: what needs more
+ * All interpretations of `bytes`, the up to 16 bytes from a place on. Fewer mean that the file ends there: what needs more
  * says so. Byte order matters to all but binary, LEB128, zigzag and UTF-8. An IPv4 address in network order is the big one.
  */
 export function inspect(bytes: Uint8Array, order: ByteOrder): Interpretation[] {

@@ -21,8 +21,6 @@ export const mostInFlight = 4;
 export const restTime = 60;
 const firstRetry = 500;
 const longestRetry = 10_000;
-/** Reads for copying: the daemon's largest window, so that each is answered at once. */
-const copyStep = 1024 * 1024;
 
 export type PageState =
   | { readonly kind: 'ready' }
@@ -223,33 +221,6 @@ export class PageSource {
     if (this.#disposed || this.#health.kind !== 'ok') return;
     const failure = await this.#probeFailure();
     if (failure) this.#suffer(failure);
-  }
-
-  /** Bytes for copying and searching, past the cache so that nothing visible leaves it. Throws ReadFailure, or AbortError. */
-  async read(
-    offset: number,
-    length: number,
-    signal: AbortSignal,
-    progress?: (bytes: number) => void,
-  ): Promise<Uint8Array> {
-    const out = new Uint8Array(length);
-    for (let done = 0; done < length;) {
-      const at = offset + done;
-      const page = quotient(at, pageSize);
-      const cached = this.#cache.peek(page);
-      const inPage = at - page * pageSize;
-      let part: Uint8Array;
-      if (cached) {
-        part = cached.subarray(inPage, Math.min(cached.length, inPage + length - done));
-      } else {
-        part = await this.api.range(this.version, at, Math.min(copyStep, length - done), signal);
-        this.#counters.bytes += part.length;
-      }
-      out.set(part, done);
-      done += part.length;
-      progress?.(done);
-    }
-    return out;
   }
 
   dispose(): void {

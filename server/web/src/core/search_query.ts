@@ -163,6 +163,17 @@ export function searchAddress(path: string, query: SearchQuery, window: SearchWi
   return `/search?file=${path}&${fields.join('&')}`;
 }
 
+const longestQuoted = 40;
+const regexRefusal = 'The regular expression cannot be searched for: ';
+
+/** Why the server does not search for something, of which it says `reason`: what it is, what is wrong with it, what would do. */
+export function describeRefusal({ mode, value }: SearchQuery, reason: string): string {
+  const quoted = `“${value.length > longestQuoted ? `${value.slice(0, longestQuoted)}…` : value}”`;
+  if (mode !== 'regex') return `The server does not search for ${quoted}: ${reason}`;
+  const fault = reason.startsWith(regexRefusal) ? reason.slice(regexRefusal.length) : reason;
+  return `${quoted} is no expression that can be searched for: ${fault.replace(/\.?$/, '.')} Put a backslash before a sign that is meant as itself.`;
+}
+
 /**
  * A query as one field of an address: `text:needle`, `text,i,utf-16le:needle`, `hex:7f 45 ?? 46`, `number,u32,big:42`,
  * `regex,i:a.*b`. What is as it usually is, is left out.

@@ -101,6 +101,11 @@ export class SearchSession {
     return this.#list.overflowed && this.collector.count > this.skipped + this.#list.length;
   }
 
+  /** The server was asked, and has not said yet whether it searches for this at all: whatever else there is to ask can wait. */
+  get undecided(): boolean {
+    return this.collector.state.kind === 'running' && !this.collector.answered;
+  }
+
   start(): void {
     this.collector.start();
   }
@@ -148,12 +153,12 @@ export class SearchSession {
         this.#setStep({ kind: 'none' });
         return;
       case 'ahead':
-        this.#awaited = { direction, from: place };
-        this.#setStep({ kind: 'looking', direction });
+        this.#await(direction, place);
         this.collector.start();
         return;
       case 'unknown':
-        void this.#ask(direction, place);
+        if (this.undecided) this.#await(direction, place);
+        else void this.#ask(direction, place);
     }
   }
 
@@ -232,8 +237,8 @@ export class SearchSession {
       } else if (kind === 'stopped' || kind === 'failed') {
         this.#awaited = undefined;
         this.#setStep({ kind: 'idle' });
-      } else if (known.kind === 'unknown') {
-        // More matches than there is room for: the list's search passed it by.
+      } else if (known.kind === 'unknown' && this.collector.answered) {
+        // The list's search does not come to it first, or passed it by, having more matches than there is room for.
         this.#awaited = undefined;
         void this.#ask(awaited.direction, awaited.from);
       }
@@ -288,6 +293,11 @@ export class SearchSession {
   #setStep(step: StepState): void {
     this.#step = step;
     this.options.changed();
+  }
+
+  #await(direction: Direction, from: number): void {
+    this.#awaited = { direction, from };
+    this.#setStep({ kind: 'looking', direction });
   }
 
   #arrive(hit: Hit, wrapped: boolean): void {

@@ -35,26 +35,30 @@ export interface ViewLink {
 const longestSearch = 4096;
 const mostUnfolded = 64;
 
-/** A whole number, decimal or 0x hex, that a Number holds exactly. */
-export function parseOffset(text: string | null | undefined): number | undefined {
+/** A whole number, decimal or 0x hex; the largest that a Number holds exactly stands for all beyond it. */
+function parsePlace(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined || !/^(?:0x[0-9a-f]+|\d+)$/i.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isSafeInteger(value) ? value : undefined;
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+}
+
+/** The same, but none that a Number does not hold. */
+export function parseOffset(text: string | null | undefined): number | undefined {
+  return Number.isSafeInteger(Number(text)) ? parsePlace(text) : undefined;
 }
 
 function parseSpan(text: string | null): Span | undefined {
   // URLSearchParams reads an unescaped plus as a space.
   const parts = text?.split(/[+ ]/) ?? [];
-  const offset = parseOffset(parts[0]);
-  const length = parseOffset(parts[1]);
+  const offset = parsePlace(parts[0]);
+  const length = parsePlace(parts[1]);
   if (parts.length !== 2 || offset === undefined || length === undefined || length === 0) return undefined;
-  return Number.isSafeInteger(offset + length) ? { offset, length } : undefined;
+  return { offset, length: Math.min(length, Number.MAX_SAFE_INTEGER - offset + 1) };
 }
 
 export function parseViewLink(fragment: string): ViewLink {
   const fields = new URLSearchParams(fragment.replace(/^#/, ''));
-  const offset = parseOffset(fields.get('offset'));
-  const top = parseOffset(fields.get('top'));
+  const offset = parsePlace(fields.get('offset'));
+  const top = parsePlace(fields.get('top'));
   const select = parseSpan(fields.get('select'));
   const columns = parseOffset(fields.get('columns'));
   const group = groupSizes.find((size) => size === parseOffset(fields.get('group')));

@@ -988,7 +988,7 @@ export class HexView extends HTMLElement {
     }
   }
 
-  /** Visible pages first, then the cursor's for the inspector, then one ahead when its edge is less than a screen away. */
+  /** Visible pages first, then those at the cursor or the selection's beginning for the inspector, then one ahead when its edge is less than a screen away. */
   #want(source: PageSource, top: number, rows: number): void {
     const pages: number[] = [];
     const add = (from: number, to: number): void => {
@@ -1003,7 +1003,8 @@ export class HexView extends HTMLElement {
       }
     };
     addRows(top, top + rows);
-    add(this.#cursor, Math.min(source.size - 1, this.#cursor + 15));
+    const { offset: inspected } = this.selection;
+    add(inspected, Math.min(source.size - 1, inspected + 15));
     if (this.#travel > 0) addRows(top + rows, top + 2 * rows);
     else addRows(top - rows, top);
     source.want(pages);

@@ -6,6 +6,7 @@ import type { CollectorState } from '../../core/hit_collector';
 import { HitContext } from '../../core/hit_context';
 import type { Hit } from '../../core/hit_store';
 import {
+  describeRefusal,
   formatQuery,
   type NumberType,
   parseQuery,
@@ -167,6 +168,16 @@ export class Search {
     this.session?.stop();
   }
 
+  /** The search waits for a server that cannot be reached at all, and so does the page, which says so. */
+  get waitsWithPage(): boolean {
+    return isAway(this.snapshot?.state) && this.viewer.health.kind === 'waiting';
+  }
+
+  /** Whoever found out first that the server is there again tells the other. */
+  serverIsBack(): void {
+    if (isAway(this.snapshot?.state)) this.session?.resume();
+  }
+
   retry(): void {
     const step = this.session?.step;
     if (step?.kind === 'failed') this.go(step.direction);
@@ -234,9 +245,11 @@ export class Search {
   mark(): void {
     const { session, viewer } = this;
     if (!session || this.#hidden || this.outdated || this.refused !== '') {
+      this.#endMarks();
       viewer.showMatches([]);
       return;
     }
+    if (session.undecided) return;
     const { view, size } = viewer;
     if (view.length === 0) return;
     // Each stretch in view, and as much before and behind it.
@@ -274,7 +287,7 @@ export class Search {
       this.mark();
     } catch (error) {
       if (controller.signal.aborted || !(error instanceof ReadFailure)) return;
-      if (error.status === 400) this.refused = error.message;
+      if (error.status === 400) this.refused = describeRefusal(session.query, error.message);
       // The marks are an aid: when the server is busy they come later, and the list tells of what matters.
       else if (error.transient)
         this.#markTimer = setTimeout(() => void this.#askMarks(session, windows), error.retryAfter ?? markRetry);
@@ -333,9 +346,13 @@ export class Search {
     const { collector, list, step } = session;
     const { state } = collector;
     const failure = state.kind === 'failed' ? state.failure : step.kind === 'failed' ? step.failure : undefined;
-    if (failure?.status === 400) this.refused = failure.message;
+    if (failure?.status === 400) this.refused = describeRefusal(session.query, failure.message);
     // The grid's banner tells what the search found out.
-    if (failure?.kind === 'changed' && !this.changed(this.snapshot?.state)) void this.viewer.source?.probe();
+    const news =
+      failure?.kind === 'changed'
+        ? !this.changed(this.snapshot?.state)
+        : isAway(state) && !isAway(this.snapshot?.state);
+    if (news) void this.viewer.source?.probe();
     this.snapshot = {
       state,
       step,
@@ -361,6 +378,10 @@ export class Search {
     this.recent = [query, ...this.recent.filter((one) => formatQuery(one) !== text)].slice(0, mostRecent);
     writeSetting('searches', JSON.stringify(this.recent.map(formatQuery)));
   }
+}
+
+function isAway(state: CollectorState | undefined): boolean {
+  return state?.kind === 'waiting' && state.failure.kind === 'unreachable';
 }
 
 /** Every stretch in view lies in a window. */

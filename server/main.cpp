@@ -4,6 +4,7 @@
 #include "server/logging.hpp"
 #include "server/options.hpp"
 #include "server/runtime.hpp"
+#include "server/site_files.hpp"
 
 #include <malloc.h>
 #include <unistd.h>
@@ -85,8 +86,13 @@ int main(int argc, char** argv) try {
     case Action::serve:
       if (outcome.config) return serve(arguments, machine, std::move(*outcome.config), outcome.config_file);
       break;
-    case Action::print:
     case Action::check:
+      if (const SiteFiles files = open_site_files(*outcome.config); !files.problem.empty()) {
+        return fail(files.problem, exit_code::config);
+      }
+      write_line(stdout, outcome.output);
+      return outcome.exit_code;
+    case Action::print:
       write_line(stdout, outcome.output);
       return outcome.exit_code;
     case Action::healthcheck: {

@@ -256,7 +256,7 @@ std::string help() {
     text += '\n';
   };
   line("-c, --config FILE", "Read settings from a file: JSON with comments (RANGED_CONFIG)");
-  line("    --check-config", "Check all settings, then end");
+  line("    --check-config", "Check all settings and the files that they name, then end");
   line("    --print-config", "Print all settings and where each is from, then end");
   line("    --print-config-schema", "Print the JSON Schema of the file, then end");
   line("    --healthcheck URL", "Ask a running daemon (http://HOST:PORT/healthz, unix:/SOCKET); exit 0 or 1");
@@ -374,9 +374,9 @@ ParseOutcome parse_command_line(std::span<const char* const> arguments, const En
   Loaded loaded = load(command, environment, read_file, machine);
   if (loaded.exit_code != exit_code::success) return fail(loaded.exit_code, loaded.error);
   if (command.print_config) return show(Action::print, print(loaded));
+  outcome.config = std::move(loaded.config);
   if (command.check_config) return show(Action::check, "ranged: the configuration is in order\n");
   outcome.action = Action::serve;
-  outcome.config = std::move(loaded.config);
   outcome.config_file = std::move(loaded.file);
   return outcome;
 }
@@ -384,7 +384,8 @@ ParseOutcome parse_command_line(std::span<const char* const> arguments, const En
 ReloadOutcome reload_config(std::span<const char* const> arguments, const Environment& environment,
                             const FileReader& read_file, const Machine& machine) {
   ParseOutcome outcome = parse_command_line(arguments, environment, read_file, machine);
-  if (!outcome.config) return {std::nullopt, outcome.error.empty() ? "the command line does not serve" : outcome.error};
+  if (outcome.action != Action::serve)
+    return {std::nullopt, outcome.error.empty() ? "the command line does not serve" : outcome.error};
   return {std::move(outcome.config), {}};
 }
 

@@ -32,7 +32,7 @@ using FileReader = std::function<boost::system::result<std::string>(const std::s
 enum class Action : std::uint8_t {
   serve,        ///< run with `config`
   print,        ///< write `output` and end: --help, --version, --print-config, --print-config-schema
-  check,        ///< --check-config found nothing wrong: write `output` and end
+  check,        ///< --check-config found nothing wrong: see whether `config`'s files can be used, write `output`, end
   healthcheck,  ///< ask `healthcheck_url` (healthcheck.hpp) and end with its answer
   fail,         ///< write `error` and end
 };
@@ -47,7 +47,7 @@ inline constexpr int config = 78;  ///< a configuration that cannot be used (EX_
 
 struct ParseOutcome {
   Action action = Action::fail;
-  std::optional<Config> config;        ///< engaged exactly when action is serve
+  std::optional<Config> config;        ///< engaged exactly when action is serve or check
   int exit_code = exit_code::success;  ///< for all actions but serve and healthcheck
   std::string output;                  ///< for standard output, with its line ends
   std::string error;  ///< one line for standard error, without "ranged: " and line end; empty when there is none

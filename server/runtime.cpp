@@ -1,13 +1,13 @@
 #include "server/runtime.hpp"
 
 #include "server/acceptor.hpp"
-#include "server/access_control.hpp"
 #include "server/access_log.hpp"
 #include "server/listener.hpp"
 #include "server/logging.hpp"
 #include "server/notify.hpp"
 #include "server/sandbox.hpp"
 #include "server/site.hpp"
+#include "server/site_files.hpp"
 #include "server/worker.hpp"
 
 #include <ranged/paging/buffer_pool.hpp>
@@ -56,22 +56,6 @@ RequestIdKeys random_request_id_keys() noexcept {
 
 std::string why(const boost::system::error_code& error) {
   return error.message();
-}
-
-boost::system::result<std::shared_ptr<const Roots>> open_roots(const Config& config, std::string& problem) {
-  std::vector<Root> roots;
-  DocumentRootOptions options;
-  options.hidden = config.hidden;
-  for (const RootConfig& root : config.roots) {
-    auto documents = DocumentRoot::open(root.path, options);
-    if (!documents) {
-      problem = fmt::format("cannot serve {}: {}; name a directory or a regular file that this user may read",
-                            root.path, why(documents.error()));
-      return documents.error();
-    }
-    roots.push_back({root.name, std::move(*documents)});
-  }
-  return std::shared_ptr<const Roots>(std::make_shared<const Roots>(std::move(roots)));
 }
 
 std::string listen_problem(const ListenAddress& address, const boost::system::error_code& error) {
@@ -126,11 +110,6 @@ std::optional<std::vector<Listener>> open_listeners(const Config& config, StartF
     listeners.push_back(std::move(*listener));
   }
   return listeners;
-}
-
-TlsContext::Loaded load_tls(const Config& config) {
-  if (config.tls_certificate.empty()) return {};
-  return TlsContext::load(config.tls_certificate, config.tls_key);
 }
 
 /// How many connections a configuration allows, given where the daemon listens in fact.
@@ -224,17 +203,15 @@ struct Runtime::State {
   bool stopped = false;
   std::unique_ptr<BackgroundLogging> background_logging;  ///< while it runs
 
-  std::shared_ptr<const Site> make_site(std::shared_ptr<const Config> config, std::shared_ptr<const Roots> roots,
-                                        std::shared_ptr<const AccessControl> access,
-                                        std::shared_ptr<const TlsContext> tls, bool loopback_only) {
+  std::shared_ptr<const Site> make_site(std::shared_ptr<const Config> config, SiteFiles files, bool loopback_only) {
     auto made = std::make_shared<Site>();
     OpenFilesOptions options;
     options.stale_after = config->stale_after;
     options.capacity = config->resolved.open_files;
-    made->files = std::make_shared<OpenFiles>(std::move(roots), options, *disk, metrics);
+    made->files = std::make_shared<OpenFiles>(std::move(files.roots), options, *disk, metrics);
     made->config = std::move(config);
-    made->access = std::move(access);
-    made->tls = std::move(tls);
+    made->access = std::move(files.access);
+    made->tls = std::move(files.tls);
     made->loopback_only = loopback_only;
     return made;
   }
@@ -269,22 +246,17 @@ struct Runtime::State {
       if (const std::string refused = find_refused(sandbox, *merged); !refused.empty()) {
         problem = refused + ": the sandbox was entered without it; a restart would do";
       }
-      auto roots = open_roots(*merged, problem);
-      AccessControl::Loaded access = AccessControl::load(*merged, site->access.get());
-      if (problem.empty()) problem = access.problem;
-      TlsContext::Loaded tls = load_tls(*merged);
-      if (problem.empty()) problem = tls.problem;
+      SiteFiles files = open_site_files(*merged, site->access.get());
+      if (problem.empty()) problem = files.problem;
       // The listeners stay what they are, also when the new configuration has none that is encrypted.
-      if (merged->tls_certificate.empty()) tls.context = site->tls;
+      if (merged->tls_certificate.empty()) files.tls = site->tls;
       if (problem.empty()) {
         for (const std::string_view key : keys_needing_restart(*running, *outcome.config)) {
           log(LogLevel::warning, "a changed setting takes effect only after a restart", {{"key", key}});
         }
         configure_logging(merged->log_level, merged->log_format);
-        for (const std::string& warning : access.warnings) log(LogLevel::warning, warning);
-        if (!tls.warning.empty()) log(LogLevel::warning, tls.warning);
-        site = make_site(merged, std::move(*roots), std::move(access.control), std::move(tls.context),
-                         site->loopback_only);
+        for (const std::string& warning : files.warnings) log(LogLevel::warning, warning);
+        site = make_site(merged, std::move(files), site->loopback_only);
         for (const auto& worker : workers) worker->use(site);
         acceptor->use(limits_of(*site));
         metrics.reloads.fetch_add(1, std::memory_order_relaxed);
@@ -357,20 +329,13 @@ std::unique_ptr<Runtime> Runtime::create(std::shared_ptr<const Config> config, c
   state->reload = std::move(reload);
   const ResolvedConfig& resolved = config->resolved;
 
-  auto roots = open_roots(*config, failure.message);
-  if (!roots) return nullptr;
-  AccessControl::Loaded access = AccessControl::load(*config);
-  if (!access.problem.empty()) {
-    failure = {std::move(access.problem), exit_code::config};
+  SiteFiles files = open_site_files(*config);
+  if (!files.problem.empty()) {
+    // A disk may be there when the daemon is started again; a file that is no good does not become better by that.
+    failure = {std::move(files.problem), files.root_is_missing ? exit_code::failure : exit_code::config};
     return nullptr;
   }
-  for (const std::string& warning : access.warnings) log(LogLevel::warning, warning);
-  TlsContext::Loaded tls = load_tls(*config);
-  if (!tls.problem.empty()) {
-    failure = {std::move(tls.problem), exit_code::config};
-    return nullptr;
-  }
-  if (!tls.warning.empty()) log(LogLevel::warning, tls.warning);
+  for (const std::string& warning : files.warnings) log(LogLevel::warning, warning);
   auto listeners = open_listeners(*config, failure);
   if (!listeners) return nullptr;
 
@@ -422,8 +387,7 @@ std::unique_ptr<Runtime> Runtime::create(std::shared_ptr<const Config> config, c
   }
 
   const bool loopback_only = all_loopback(*listeners);
-  state->site = state->make_site(std::move(config), std::move(*roots), std::move(access.control),
-                                 std::move(tls.context), loopback_only);
+  state->site = state->make_site(std::move(config), std::move(files), loopback_only);
   state->services.pool = state->pool.get();
   state->services.disk = state->disk.get();
   state->services.scan_threads = state->scan_threads.get();

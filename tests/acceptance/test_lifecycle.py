@@ -179,6 +179,40 @@ def test_check_config(root, tmp_path):
     assert outcome.returncode == 0 and outcome.stderr == ""
 
 
+def make_key(folder, name):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-subj", f"/CN={name}"],
+                   check=True, capture_output=True)
+    return str(folder / f"{name}.pem"), str(folder / f"{name}.key")
+
+
+@pytest.mark.parametrize("wrong", ["root", "no passwords", "bad passwords", "no tokens", "no certificate", "bad certificate", "key"])
+def test_check_config_looks_at_the_files(root, tmp_path, wrong):
+    """What a start would refuse, in the same line."""
+    certificate, key = make_key(tmp_path, "first")
+    _, other_key = make_key(tmp_path, "second")
+    bad = tmp_path / "bad"
+    bad.write_text("what is this\n")
+    none = str(tmp_path / "none")
+    good = {"roots": [str(root)], "listen": ["tls:127.0.0.1:0"], "tls_certificate": certificate, "tls_key": key}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(good))
+    assert run_to_end("--config", path, "--check-config").returncode == 0
+    changed, names = {"root": ({"roots": [none]}, none),
+                      "no passwords": ({"auth_basic_file": none}, none),
+                      "bad passwords": ({"auth_basic_file": str(bad)}, str(bad)),
+                      "no tokens": ({"auth_token_file": none}, none),
+                      "no certificate": ({"tls_certificate": none}, none),
+                      "bad certificate": ({"tls_certificate": str(bad)}, str(bad)),
+                      "key": ({"tls_key": other_key}, other_key)}[wrong]
+    path.write_text(json.dumps({**good, **changed}))
+    checked = run_to_end("--config", path, "--check-config")
+    check_refused(checked, 78, names)
+    started = run_to_end("--config", path)
+    assert started.stderr == checked.stderr
+    assert started.returncode == (1 if wrong == "root" else 78)
+
+
 def without_comments(text):
     return json.loads(re.sub(r"  // .*$", "", text, flags=re.M))
 

@@ -122,6 +122,7 @@ void Acceptor::accept_all(Waiting& waiting) {
     }
     if (peer.error() == boost::system::errc::resource_unavailable_try_again) break;
     metrics_->accept_errors.fetch_add(1, std::memory_order_relaxed);
+    warn_of_error(peer.error());
     if (out_of_descriptors(peer.error())) shed(waiting.listener);
     pause(waiting);
     return;
@@ -154,19 +155,36 @@ void Acceptor::shed(const Listener& listener) {
   spare_descriptor_ = open_spare();
 }
 
+void Acceptor::warn_of_error(const boost::system::error_code& error) {
+  std::uint64_t suppressed = 0;
+  if (!error_log_.admit(std::chrono::steady_clock::now(), suppressed)) return;
+  const std::string_view remedy =
+      error == boost::system::errc::too_many_files_open ? "LimitNOFILE= or ulimit -Hn, or a lower max_connections" : "";
+  log(LogLevel::warning, "connections cannot be accepted",
+      {{"reason", error.message()}, {"would_do", remedy}, {"suppressed", suppressed}});
+}
+
+void Acceptor::warn_of_full() {
+  std::uint64_t suppressed = 0;
+  if (!full_log_.admit(std::chrono::steady_clock::now(), suppressed)) return;
+  log(LogLevel::warning, "connections are refused: there are as many as may be",
+      {{"max_connections", limits_.connections}, {"suppressed", suppressed}});
+}
+
 void Acceptor::place(const Listener::Peer& peer, bool tls) {
   Accepted accepted;
   accepted.descriptor = peer.descriptor;
   accepted.over_network = peer.over_network;
   accepted.tls = tls;
-  // Counted also where one address may have all: a reload may say otherwise.
-  const bool counted = peer.over_network;
   const auto fewest = std::min_element(workers_->begin(), workers_->end(), [](const auto& a, const auto& b) {
     return a->connections() < b->connections();
   });
   bool placed = false;
+  const bool full = connections() >= limits_.connections;
+  if (full) warn_of_full();
   try {
-    if (connections() < limits_.connections && (!counted || clients_.take(peer.address, accepted.slot))) {
+    // Counted also where one address may have all: a reload may change that, and then those who are there count.
+    if (!full && (!peer.over_network || clients_.take(peer.address, accepted.slot))) {
       (*fewest)->adopt(std::move(accepted));
       placed = true;
     }

@@ -4,6 +4,7 @@
 
 #include "server/client_limits.hpp"
 #include "server/listener.hpp"
+#include "server/logging.hpp"
 #include "server/metrics.hpp"
 #include "server/worker.hpp"
 
@@ -43,6 +44,9 @@ class Acceptor {
   [[nodiscard]] std::size_t connections() const noexcept;
 
  private:
+  /// What lasts is said once in it, however many connections it costs.
+  static constexpr std::chrono::minutes log_interval{1};
+
   struct Waiting {
     Listener listener;
     asio::posix::stream_descriptor readiness;  ///< of a duplicate of the listener's descriptor
@@ -56,6 +60,8 @@ class Acceptor {
   void pause(Waiting& waiting);
   /// Out of descriptors: takes the connection with the spare one and closes it, so that the client learns.
   void shed(const Listener& listener);
+  void warn_of_error(const boost::system::error_code& error);
+  void warn_of_full();
 
   std::vector<std::unique_ptr<Waiting>> waiting_;
   const std::vector<std::unique_ptr<Worker>>* workers_;
@@ -66,7 +72,9 @@ class Acceptor {
   asio::steady_timer pause_;
   bool pausing_ = false;
   int spare_descriptor_;
-  bool stopped_ = false;  ///< a pause that had ended already must not wait for a listener that is gone
+  LogLimiter error_log_{1, log_interval};  ///< connections that cannot be accepted
+  LogLimiter full_log_{1, log_interval};   ///< refused because there are as many as may be
+  bool stopped_ = false;                   ///< a pause that had ended already must not wait for a listener that is gone
 };
 
 }  // namespace ranged::server

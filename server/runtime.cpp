@@ -5,6 +5,7 @@
 #include "server/listener.hpp"
 #include "server/logging.hpp"
 #include "server/notify.hpp"
+#include "server/process_figures.hpp"
 #include "server/sandbox.hpp"
 #include "server/site.hpp"
 #include "server/site_files.hpp"
@@ -182,6 +183,7 @@ struct Runtime::State {
   Sandbox sandbox;
   std::string sandbox_problem;
   SharedMetrics metrics;
+  ProcessMonitor process;
   std::atomic<bool> draining{false};
   std::unique_ptr<DiskThreads> disk;
   std::unique_ptr<DiskThreads> scan_threads;
@@ -396,6 +398,7 @@ std::unique_ptr<Runtime> Runtime::create(std::shared_ptr<const Config> config, c
   state->services.authenticator = state->authenticator.get();
   state->services.access_log = state->access_log.get();
   state->services.shared_metrics = &state->metrics;
+  state->services.process = &state->process;
   state->services.workers = &state->workers;
   state->services.draining = &state->draining;
   state->services.started_at_seconds = std::time(nullptr);

@@ -163,7 +163,7 @@ SandboxPlan plan_sandbox(const SandboxNeeds& needs, int abi) {
 SandboxNeeds find_sandbox_needs(const Config& config, const std::filesystem::path& config_file,
                                 std::span<const std::filesystem::path> socket_files) {
   SandboxNeeds needs;
-  // /metrics counts descriptors there, and files are opened by way of it.
+  // Files are opened by way of it.
   needs.directories.emplace_back("/proc/self");
   const auto add_named = [&needs](const std::filesystem::path& file) {
     if (file.empty()) return;

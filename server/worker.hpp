@@ -31,6 +31,7 @@
 namespace ranged::server {
 
 class AccessLog;
+class ProcessMonitor;
 class Worker;
 
 /// What all workers share. Built by the runtime, outlives them.
@@ -43,6 +44,7 @@ struct Services {
   AccessLog* access_log = nullptr;  ///< null when off
   Authenticator* authenticator = nullptr;
   SharedMetrics* shared_metrics = nullptr;
+  ProcessMonitor* process = nullptr;
   const std::vector<std::unique_ptr<Worker>>* workers = nullptr;
   std::atomic<bool>* draining = nullptr;  ///< written by the runtime, read by all: a flag that orders nothing, relaxed
   std::int64_t started_at_seconds = 0;

@@ -2,13 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <dirent.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <cstdio>
 #include <iterator>
-#include <memory>
 
 namespace ranged::server {
 
@@ -209,32 +203,6 @@ void render_storage(Exposition& out, const MetricsSources& sources) {
 }
 
 }  // namespace
-
-ProcessFigures read_process_figures() {
-  ProcessFigures figures;
-  if (const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen("/proc/self/statm", "re"), &std::fclose}) {
-    unsigned long total = 0;
-    unsigned long resident = 0;
-    if (std::fscanf(file.get(), "%lu %lu", &total, &resident) == 2) {
-      figures.resident_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    }
-  }
-  if (const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir("/proc/self/fd"), &::closedir}) {
-    while (::readdir(directory.get()) != nullptr) ++figures.open_descriptors;
-    figures.open_descriptors -=
-        std::min<std::uint64_t>(figures.open_descriptors, 3);  // ".", ".." and the directory itself
-  }
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) figures.max_descriptors = limit.rlim_cur;
-  rusage usage{};
-  if (::getrusage(RUSAGE_SELF, &usage) == 0) {
-    const auto seconds = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-    };
-    figures.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  }
-  return figures;
-}
 
 std::string render_metrics(const MetricsSources& sources, const ProcessFigures& process) {
   Exposition out;

@@ -2,6 +2,7 @@
 // GET /metrics: all counters as Prometheus text exposition (version 0.0.4). Pure: from snapshots to text.
 
 #include "server/metrics.hpp"
+#include "server/process_figures.hpp"
 
 #include <ranged/paging/buffer_pool.hpp>
 #include <ranged/storage/disk_threads.hpp>
@@ -28,15 +29,6 @@ struct MetricsSources {
   std::int64_t started_at_seconds = 0;  ///< Unix time
   std::string_view version;
 };
-
-/// The process's own figures, from /proc/self. Zeros where /proc is not to be had.
-struct ProcessFigures {
-  std::uint64_t resident_bytes = 0;
-  std::uint64_t open_descriptors = 0;
-  std::uint64_t max_descriptors = 0;
-  double cpu_seconds = 0;
-};
-[[nodiscard]] ProcessFigures read_process_figures();
 
 [[nodiscard]] std::string render_metrics(const MetricsSources& sources, const ProcessFigures& process);
 

@@ -53,7 +53,7 @@ Task<void> answer_metrics(Exchange* exchange) {
   sources.version = version();
   Reply reply;
   reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  reply.body = render_metrics(sources, read_process_figures());
+  reply.body = render_metrics(sources, services.process->read());
   reply.cache_control = "no-store";
   co_await send_reply(exchange, &reply);
 }

@@ -73,6 +73,8 @@ def test_too_many_connections_are_answered_503(root):
         held.pop().close()
         wait_until(has_room, "and again")
         assert daemon.metric("ranged_connections_refused_total") >= 20
+        daemon.wait_for_log("connections are refused.*max_connections=5")
+        assert daemon.log().count("connections are refused") == 1, "said once, not for each"
         for connection in held:
             connection.close()
 
@@ -120,6 +122,12 @@ def test_out_of_descriptors(root, tmp_path, listeners):
         print(f"\n{spent:.2f} s of processor time in a second without descriptors")
         assert spent < 0.3
         assert metric_by(monitor, "ranged_connections_refused_total") > 0
+        daemon.wait_for_log("connections cannot be accepted.*LimitNOFILE")
+        assert daemon.log().count("connections cannot be accepted") == 1, "said once, not for each"
+        # The figures that tell of it need no descriptor.
+        assert metric_by(monitor, "process_open_fds") == len(os.listdir(f"/proc/{daemon.process.pid}/fd")) >= limit - 1
+        assert metric_by(monitor, "process_max_fds") == limit
+        assert metric_by(monitor, "process_resident_memory_bytes") > MIB
         for connection in held:
             connection.close()
         for connection in others:

@@ -13,7 +13,8 @@ struct HealthcheckOutcome {
 };
 
 /// GETs `url` and looks at the status alone. Forms: http://HOST[:PORT][/PATH] (a name is looked up; path default
-/// /healthz) and unix:/SOCKET[:/PATH]. Blocks, at most `timeout` altogether (but for the look-up of a name).
+/// /healthz), https:// (any certificate will do: it is a machine's question to itself) and unix:/SOCKET[:/PATH].
+/// Blocks, at most `timeout` altogether (but for the look-up of a name).
 [[nodiscard]] HealthcheckOutcome healthcheck(std::string_view url,
                                              std::chrono::milliseconds timeout = std::chrono::seconds{5});
 

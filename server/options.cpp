@@ -259,7 +259,7 @@ std::string help() {
   line("    --check-config", "Check all settings and the files that they name, then end");
   line("    --print-config", "Print all settings and where each is from, then end");
   line("    --print-config-schema", "Print the JSON Schema of the file, then end");
-  line("    --healthcheck URL", "Ask a running daemon (http://HOST:PORT/healthz, unix:/SOCKET); exit 0 or 1");
+  line("    --healthcheck URL", "Ask a running daemon (http[s]://HOST:PORT/healthz, unix:/SOCKET); exit 0 or 1");
   line("    --version", "Print the version, then end");
   line("-h, --help", "Print this, then end");
   text +=

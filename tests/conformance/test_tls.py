@@ -316,3 +316,15 @@ def test_a_socket_that_systemd_passes_speaks_tls(folder, name, listen):
         finally:
             process.terminate()
             assert process.wait(20) == 0
+
+
+def test_healthcheck(secured, folder):
+    port = tls_address(secured)[1]
+    for host in ("127.0.0.1", "localhost"):
+        outcome = run_to_end("--healthcheck", f"https://{host}:{port}")
+        assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "200\n", "")
+    outcome = run_to_end("--healthcheck", f"https://127.0.0.1:{port}/nothing")
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (1, "", "ranged: 404\n")
+    outcome = run_to_end("--healthcheck", f"https://{secured.host}")
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert outcome.stderr == "ranged: the TLS handshake: wrong version number\n"

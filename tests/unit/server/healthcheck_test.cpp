@@ -122,6 +122,13 @@ TEST_CASE("a daemon that says nothing is not healthy") {
   CHECK(outcome.detail == "receiving: Connection timed out");
 }
 
+TEST_CASE("a handshake that is not answered") {
+  Answerer silent("");
+  const HealthcheckOutcome outcome = healthcheck("https" + silent.url("/").substr(4), 50ms);
+  CHECK_FALSE(outcome.healthy);
+  CHECK(outcome.detail == "the TLS handshake: Connection timed out");
+}
+
 TEST_CASE("nobody there") {
   // A port that was free a moment ago.
   const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -154,14 +161,31 @@ TEST_CASE("a Unix socket") {
 }
 
 TEST_CASE("what is no URL of ours") {
-  for (const char* url : {"", "http://", "https://127.0.0.1/", "127.0.0.1:8080", "http://:80/", "http://127.0.0.1:0/",
-                          "http://127.0.0.1:x/", "http://127.0.0.1:65536/", "http://[::1/", "http://[::1]x/",
-                          "http://a b/", "http://a/b c", "http://a/\r\nX: y", "http://a\r\n/", "unix:", "unix::/x",
-                          "http://user@host/", "http://a/#b"}) {
+  for (const char* url : {"",
+                          "http://",
+                          "https://",
+                          "https://127.0.0.1:0/",
+                          "httpss://127.0.0.1/",
+                          "127.0.0.1:8080",
+                          "http://:80/",
+                          "http://127.0.0.1:0/",
+                          "http://127.0.0.1:x/",
+                          "http://127.0.0.1:65536/",
+                          "http://[::1/",
+                          "http://[::1]x/",
+                          "http://a b/",
+                          "http://a/b c",
+                          "http://a/\r\nX: y",
+                          "http://a\r\n/",
+                          "unix:",
+                          "unix::/x",
+                          "http://user@host/",
+                          "http://a/#b"}) {
     CAPTURE(url);
     const HealthcheckOutcome outcome = healthcheck(url, 60s);
     CHECK_FALSE(outcome.healthy);
-    CHECK(outcome.detail == "the URL is neither http://HOST[:PORT][/PATH] nor unix:/SOCKET[:/PATH]");
+    CHECK(outcome.detail ==
+          "the URL is none of http://HOST[:PORT][/PATH], https://HOST[:PORT][/PATH] and unix:/SOCKET[:/PATH]");
   }
 }
 

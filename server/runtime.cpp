@@ -223,6 +223,9 @@ struct Runtime::State {
       if (error) return;
       if (number == SIGHUP) {
         reload_now();
+      } else if (number == SIGUSR1) {
+        if (access_log) access_log->reopen();
+        log(LogLevel::info, "logs opened again");
       } else if (!draining.load(std::memory_order_relaxed)) {
         begin_drain(number);
       } else {
@@ -416,6 +419,7 @@ std::unique_ptr<Runtime> Runtime::create(std::shared_ptr<const Config> config, c
   state->signals.add(SIGTERM);
   state->signals.add(SIGINT);
   state->signals.add(SIGHUP);
+  state->signals.add(SIGUSR1);
   return std::unique_ptr<Runtime>(new Runtime(std::move(state)));
 } catch (const std::exception& error) {
   failure.message = fmt::format("cannot start: {}", error.what());

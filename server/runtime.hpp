@@ -32,8 +32,8 @@ class Runtime {
   Runtime& operator=(const Runtime&) = delete;
 
   /// Serves until SIGTERM or SIGINT, then drains: finishes what is in flight within drain_timeout; a second signal ends
-  /// it at once. SIGHUP reloads. Returns the exit code. Blocks the calling thread, which accepts connections and
-  /// handles signals.
+  /// it at once. SIGHUP reloads, SIGUSR1 only opens the access log again. Returns the exit code. Blocks the calling
+  /// thread, which accepts connections and handles signals.
   int run();
 
  private:

@@ -462,3 +462,22 @@ def test_access_log(root, tmp_path):
     assert any(line["method"] == "POST" and line["status"] == 405 for line in seen)
     assert any(line["status"] == 404 and line["target"].startswith("/files/none") for line in seen)
     assert next(line for line in seen if line["end"] == "left")["bytes"] < SIZE
+
+
+def test_sigusr1_opens_the_access_log_again(root, tmp_path):
+    path = tmp_path / "access.log"
+    with Daemon(root, options=["--access-log", path]) as daemon:
+        daemon.get("/files/file.bin?before", ("Range", "bytes=0-0"))
+        wait_until(lambda: "before" in path.read_text(), "the line is written")
+        os.rename(path, tmp_path / "access.log.1")
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_for_log("logs opened again")
+        wait_until(path.exists, "the log is opened anew")
+        daemon.get("/files/file.bin?after", ("Range", "bytes=0-0"))
+        wait_until(lambda: "after" in path.read_text(), "the new log is written")
+        assert daemon.metric("ranged_config_reloads_total") == 0
+    # Without a log there is nothing to open; the signal does no harm.
+    with Daemon(root) as daemon:
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_for_log("logs opened again")
+        assert daemon.get("/healthz").status == 200

@@ -118,6 +118,15 @@ def test_other_schemes_and_malformed_credentials_are_none(guarded):
     assert guarded.get("/files/ten.bin", ALICE).status == 200
 
 
+def test_credentials_in_two_lines_are_refused(guarded):
+    """Neither is taken, whichever is good: a proxy before may have judged the other."""
+    wrong = bearer("wrong" * 8)
+    for fields in ((ALICE, wrong), (wrong, ALICE), (ALICE, ALICE), (bearer(TOKEN), ("authorization", ""))):
+        response = guarded.get("/files/ten.bin", *fields)
+        assert response.status == 400 and response.closes, fields
+        assert "Authorization" in json.loads(response.body)["detail"]
+
+
 def test_wrong_credentials_are_limited_logged_and_never_told(secrets, tree):
     with Daemon(tree / "closed", options=both(secrets)) as daemon:
         assert daemon.get("/files/ten.bin", ALICE).status == 200

@@ -275,6 +275,44 @@ def test_a_reload_forgets_no_password_whose_line_stays(tree, tmp_path):
         assert daemon.get("/files/ten.bin", basic("dave", "third")).status == 429
 
 
+def read_event(connection):
+    """A chunk of a stream; empty: its end."""
+    data = connection.read_exactly(int(connection.read_line(), 16))
+    assert connection.read_line() == b""
+    return data
+
+
+def begin_watch(daemon, connection, *fields):
+    connection.send(build("GET", "/watch?file=ten.bin", fields, host=daemon.host))
+    assert connection.read_head().status == 200
+    assert read_event(connection).startswith(b"event: version\n")
+
+
+def test_a_watch_ends_with_the_secrets_that_opened_it(secrets, tree, tmp_path):
+    """It would go on telling for ever whom a reload has refused. Whoever may still read asks again."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"backup:{TOKEN}\n")
+    tokens.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-token-file", tokens]) as daemon, daemon.connect() as connection:
+        begin_watch(daemon, connection, bearer(TOKEN))
+        tokens.write_text("backup:" + "0" * 32 + "\n")
+        daemon.signal(signal.SIGHUP)
+        assert read_event(connection) == b""
+        connection.expect_end()
+        assert daemon.get("/watch?file=ten.bin", bearer(TOKEN)).status == 401
+
+
+def test_a_watch_that_needs_no_credentials_outlives_a_reload(tree, tmp_path):
+    path = tmp_path / "ten.bin"
+    path.write_bytes(b"1")
+    with Daemon(tmp_path) as daemon, daemon.connect() as connection:
+        begin_watch(daemon, connection)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("configuration reloaded")
+        path.write_bytes(b"12")
+        assert read_event(connection).startswith(b"event: change\n")
+
+
 @pytest.mark.parametrize("text, reason", [
     ("", "holds no name"), ("alice\n", "line 1 is not of the form"), ("alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "neither bcrypt nor SHA-crypt")])
 def test_a_bad_file_refuses_the_start_in_one_line(tree, tmp_path, text, reason):

@@ -228,6 +228,15 @@ struct Runtime::State {
     });
   }
 
+  void warn_of_exposure() const {
+    if (site->access != nullptr && exposed) {
+      log(LogLevel::warning, "credentials cross the network unencrypted: whoever can listen there can use them");
+    } else if (site->access == nullptr && !site->loopback_only) {
+      log(LogLevel::warning,
+          "reachable from other machines without access control: whoever can connect can read what is served");
+    }
+  }
+
   void reload_now() {
     notify_service_manager(fmt::format(
         "RELOADING=1\nMONOTONIC_USEC={}",
@@ -257,10 +266,13 @@ struct Runtime::State {
         configure_logging(merged->log_level, merged->log_format);
         for (const std::string& warning : access.warnings) log(LogLevel::warning, warning);
         if (!tls.warning.empty()) log(LogLevel::warning, tls.warning);
+        const bool had_access_control = site->access != nullptr;
         site = make_site(merged, std::move(*roots), std::move(access.control), std::move(tls.context),
                          site->loopback_only);
         for (const auto& worker : workers) worker->use(site);
         metrics.reloads.fetch_add(1, std::memory_order_relaxed);
+        // Said once for each of the two: a reload that leaves it as it was says nothing new.
+        if (had_access_control != (site->access != nullptr)) warn_of_exposure();
         log(LogLevel::info, "configuration reloaded");
         notify_service_manager("READY=1");
         return;
@@ -436,12 +448,7 @@ int Runtime::run() {
   state.wait_for_signal();
   for (const std::string& address : state.addresses) log(LogLevel::info, "listening", {{"address", address}});
   if (config.sandbox != SandboxMode::off) report_sandbox(state.sandbox, state.sandbox_problem);
-  if (state.site->access != nullptr && state.exposed) {
-    log(LogLevel::warning, "credentials cross the network unencrypted: whoever can listen there can use them");
-  } else if (state.site->access == nullptr && !state.site->loopback_only) {
-    log(LogLevel::warning,
-        "reachable from other machines without access control: whoever can connect can read what is served");
-  }
+  state.warn_of_exposure();
   log(LogLevel::info, "ready",
       {{"roots", config.roots.size()},
        {"pool_bytes", state.pool->statistics().frames * config.page_size},

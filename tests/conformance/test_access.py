@@ -9,7 +9,7 @@ import pytest
 
 from harness import content
 from harness.daemon import Daemon, run_to_end
-from harness.http import Connection, build
+from harness.http import Connection, build, wait_until
 
 PASSWORD = "correct horse"
 TOKEN = "f00dfeedf00dfeedf00dfeedf00dfeed"
@@ -343,6 +343,27 @@ def test_the_warning_of_the_unprotected_is_not_given_to_the_protected(secrets, t
         daemon.wait_for_log("ready")
         assert "without access control" not in daemon.log()
         assert "unencrypted" in daemon.log()
+
+
+def test_a_reload_that_takes_access_control_away_is_warned_about(secrets, tree, tmp_path):
+    path = tmp_path / "config.json"
+    protected = {"roots": [str(tree / "closed")], "auth_basic_file": str(secrets / "users")}
+    path.write_text(json.dumps(protected))
+    with Daemon(options=["--listen", "0.0.0.0:0", "--config", path]) as daemon:
+        def reload(config, count):
+            path.write_text(json.dumps(config))
+            daemon.signal(signal.SIGHUP)
+            wait_until(lambda: daemon.log().count("configuration reloaded") == count, "it is reloaded")
+            return daemon.log().count("without access control"), daemon.log().count("unencrypted")
+        assert reload(protected, 1) == (0, 1)
+        assert reload({"roots": protected["roots"]}, 2) == (1, 1)
+        assert daemon.get("/files/ten.bin").status == 200
+        # Once, not at each reload; and the other way round it is the other warning's turn.
+        assert reload({"roots": protected["roots"]}, 3) == (1, 1)
+        assert reload(protected, 4) == (1, 2)
+        assert daemon.get("/files/ten.bin").status == 401
+    with Daemon(options=["--config", path]) as daemon:  # on loopback alone there is nothing to warn about
+        assert reload({"roots": protected["roots"]}, 1) == (0, 0)
 
 
 def test_no_secret_in_the_configuration_that_is_printed(secrets, tree):

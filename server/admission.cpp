@@ -120,6 +120,8 @@ Refusal admit(const RequestHead& head, const AdmissionRules& rules) noexcept {
     host = split_host(head.host);
     if (!host.valid) return refuse(problems::bad_request, "Host is not of the form host[:port].");
   }
+  // Whoever stands before this daemon may have judged the other one.
+  if (head.authorization_lines > 1) return refuse(problems::bad_request, "More than one Authorization.");
 
   const bool has_content = head.content_length > 0;
   const bool is_post = head.method == Method::post;

@@ -51,7 +51,8 @@ struct AdmissionRules {
 
 /// Judges a request head that was parsed. The rules in order, the first that is broken counts:
 ///  1. Transfer-Encoding: 400 with Content-Length or in HTTP/1.0, else 501. Content-Length in two lines: 400.
-///  2. Host: in HTTP/1.1 exactly one line, in 1.0 at most one, of the form host[:port]; else 400.
+///  2. Host: in HTTP/1.1 exactly one line, in 1.0 at most one, of the form host[:port]; else 400. Authorization in two
+///     lines: 400.
 ///  3. the method: 501 when unknown, 405 with Allow when not allowed (with content it closes the connection). POST is
 ///     for posting_path alone.
 ///  4. the target: origin-form, absolute-form with http or https and a host, `*` for OPTIONS alone; else 400. With

@@ -60,6 +60,7 @@ struct RequestHead {
   std::string_view access_control_request_headers;
   std::string_view access_control_request_method;
   std::string_view authorization;
+  unsigned authorization_lines = 0;
   std::string_view forwarded_for;  ///< X-Forwarded-For
   std::string_view origin;
   std::string_view referer;

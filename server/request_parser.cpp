@@ -171,7 +171,8 @@ void HeadParser::on_field_impl(beast::http::field id, beast::string_view beast_n
     case field::access_control_request_method:
       return keep_first(head_.access_control_request_method, value);
     case field::authorization:
-      return keep_first(head_.authorization, value);
+      if (head_.authorization_lines++ == 0) head_.authorization = value;
+      return;
     case field::origin:
       return keep_first(head_.origin, value);
     case field::referer:

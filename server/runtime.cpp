@@ -236,6 +236,15 @@ struct Runtime::State {
     });
   }
 
+  void warn_of_exposure() const {
+    if (site->access != nullptr && exposed) {
+      log(LogLevel::warning, "credentials cross the network unencrypted: whoever can listen there can use them");
+    } else if (site->access == nullptr && !site->loopback_only) {
+      log(LogLevel::warning,
+          "reachable from other machines without access control: whoever can connect can read what is served");
+    }
+  }
+
   void reload_now() {
     notify_service_manager(fmt::format(
         "RELOADING=1\nMONOTONIC_USEC={}",
@@ -261,10 +270,13 @@ struct Runtime::State {
         }
         configure_logging(merged->log_level, merged->log_format);
         for (const std::string& warning : files.warnings) log(LogLevel::warning, warning);
+        const bool had_access_control = site->access != nullptr;
         site = make_site(merged, std::move(files), site->loopback_only);
         for (const auto& worker : workers) worker->use(site);
         acceptor->use(limits_of(*site));
         metrics.reloads.fetch_add(1, std::memory_order_relaxed);
+        // Said once for each of the two: a reload that leaves it as it was says nothing new.
+        if (had_access_control != (site->access != nullptr)) warn_of_exposure();
         log(LogLevel::info, "configuration reloaded");
         notify_service_manager("READY=1");
         return;
@@ -435,12 +447,7 @@ int Runtime::run() {
   state.wait_for_signal();
   for (const std::string& address : state.addresses) log(LogLevel::info, "listening", {{"address", address}});
   if (config.sandbox != SandboxMode::off) report_sandbox(state.sandbox, state.sandbox_problem);
-  if (state.site->access != nullptr && state.exposed) {
-    log(LogLevel::warning, "credentials cross the network unencrypted: whoever can listen there can use them");
-  } else if (state.site->access == nullptr && !state.site->loopback_only) {
-    log(LogLevel::warning,
-        "reachable from other machines without access control: whoever can connect can read what is served");
-  }
+  state.warn_of_exposure();
   log(LogLevel::info, "ready",
       {{"roots", config.roots.size()},
        {"pool_bytes", state.pool->statistics().frames * config.page_size},

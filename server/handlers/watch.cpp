@@ -36,6 +36,13 @@ class WatchSlot {
   bool granted_;
 };
 
+/// Whether a reload may have taken from the client what it was granted. Where nobody needs credentials, before or
+/// after, there is nothing to take.
+bool judged_by_the_past(const Exchange& exchange) noexcept {
+  const std::shared_ptr<const Site>& now = exchange.worker->site();
+  return now != exchange.site && (now->access != nullptr || exchange.site->access != nullptr);
+}
+
 /// An event as the HTML standard has it (server-sent events): its name, and one line of JSON.
 std::string version_event(std::string_view event, std::string_view name, const OpenFile& file) {
   std::string text = fmt::format("event: {}\ndata: {{\"file\":", event);
@@ -96,6 +103,7 @@ Task<void> answer_watch(Exchange* exchange) {
     // What it is sent tells one that has closed from one that reads on (connection.hpp).
     const bool tell_apart = peer == PeerState::finished && !half_closed;
     boost::system::result<OpenFiles::Handle> looked = co_await open_served_file(exchange, request.name);
+    if (judged_by_the_past(*exchange)) break;  // whoever comes again (EventSource does) is judged anew
     std::string event;
     if (!looked) {
       // Gone, or not to be had just now: only the former is news, and the last.

@@ -9,7 +9,7 @@ import pytest
 
 from harness import content
 from harness.daemon import Daemon, run_to_end
-from harness.http import Connection, build
+from harness.http import Connection, build, wait_until
 
 PASSWORD = "correct horse"
 TOKEN = "f00dfeedf00dfeedf00dfeedf00dfeed"
@@ -116,6 +116,15 @@ def test_other_schemes_and_malformed_credentials_are_none(guarded):
         for _ in range(3):
             assert guarded.get("/files/ten.bin", ("Authorization", value)).status == 401
     assert guarded.get("/files/ten.bin", ALICE).status == 200
+
+
+def test_credentials_in_two_lines_are_refused(guarded):
+    """Neither is taken, whichever is good: a proxy before may have judged the other."""
+    wrong = bearer("wrong" * 8)
+    for fields in ((ALICE, wrong), (wrong, ALICE), (ALICE, ALICE), (bearer(TOKEN), ("authorization", ""))):
+        response = guarded.get("/files/ten.bin", *fields)
+        assert response.status == 400 and response.closes, fields
+        assert "Authorization" in json.loads(response.body)["detail"]
 
 
 def test_wrong_credentials_are_limited_logged_and_never_told(secrets, tree):
@@ -266,6 +275,44 @@ def test_a_reload_forgets_no_password_whose_line_stays(tree, tmp_path):
         assert daemon.get("/files/ten.bin", basic("dave", "third")).status == 429
 
 
+def read_event(connection):
+    """A chunk of a stream; empty: its end."""
+    data = connection.read_exactly(int(connection.read_line(), 16))
+    assert connection.read_line() == b""
+    return data
+
+
+def begin_watch(daemon, connection, *fields):
+    connection.send(build("GET", "/watch?file=ten.bin", fields, host=daemon.host))
+    assert connection.read_head().status == 200
+    assert read_event(connection).startswith(b"event: version\n")
+
+
+def test_a_watch_ends_with_the_secrets_that_opened_it(secrets, tree, tmp_path):
+    """It would go on telling for ever whom a reload has refused. Whoever may still read asks again."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"backup:{TOKEN}\n")
+    tokens.chmod(0o600)
+    with Daemon(tree / "closed", options=["--auth-token-file", tokens]) as daemon, daemon.connect() as connection:
+        begin_watch(daemon, connection, bearer(TOKEN))
+        tokens.write_text("backup:" + "0" * 32 + "\n")
+        daemon.signal(signal.SIGHUP)
+        assert read_event(connection) == b""
+        connection.expect_end()
+        assert daemon.get("/watch?file=ten.bin", bearer(TOKEN)).status == 401
+
+
+def test_a_watch_that_needs_no_credentials_outlives_a_reload(tree, tmp_path):
+    path = tmp_path / "ten.bin"
+    path.write_bytes(b"1")
+    with Daemon(tmp_path) as daemon, daemon.connect() as connection:
+        begin_watch(daemon, connection)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("configuration reloaded")
+        path.write_bytes(b"12")
+        assert read_event(connection).startswith(b"event: change\n")
+
+
 @pytest.mark.parametrize("text, reason", [
     ("", "holds no name"), ("alice\n", "line 1 is not of the form"), ("alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "neither bcrypt nor SHA-crypt")])
 def test_a_bad_file_refuses_the_start_in_one_line(tree, tmp_path, text, reason):
@@ -296,6 +343,27 @@ def test_the_warning_of_the_unprotected_is_not_given_to_the_protected(secrets, t
         daemon.wait_for_log("ready")
         assert "without access control" not in daemon.log()
         assert "unencrypted" in daemon.log()
+
+
+def test_a_reload_that_takes_access_control_away_is_warned_about(secrets, tree, tmp_path):
+    path = tmp_path / "config.json"
+    protected = {"roots": [str(tree / "closed")], "auth_basic_file": str(secrets / "users")}
+    path.write_text(json.dumps(protected))
+    with Daemon(options=["--listen", "0.0.0.0:0", "--config", path]) as daemon:
+        def reload(config, count):
+            path.write_text(json.dumps(config))
+            daemon.signal(signal.SIGHUP)
+            wait_until(lambda: daemon.log().count("configuration reloaded") == count, "it is reloaded")
+            return daemon.log().count("without access control"), daemon.log().count("unencrypted")
+        assert reload(protected, 1) == (0, 1)
+        assert reload({"roots": protected["roots"]}, 2) == (1, 1)
+        assert daemon.get("/files/ten.bin").status == 200
+        # Once, not at each reload; and the other way round it is the other warning's turn.
+        assert reload({"roots": protected["roots"]}, 3) == (1, 1)
+        assert reload(protected, 4) == (1, 2)
+        assert daemon.get("/files/ten.bin").status == 401
+    with Daemon(options=["--config", path]) as daemon:  # on loopback alone there is nothing to warn about
+        assert reload({"roots": protected["roots"]}, 1) == (0, 0)
 
 
 def test_no_secret_in_the_configuration_that_is_printed(secrets, tree):

@@ -287,6 +287,12 @@ HOSTS = [
     ("an absolute target and two Hosts", head(b"GET http://127.0.0.1/files/ten.bin HTTP/1.1", HOST, HOST), (400,)),
 ]
 
+# Who asks, read in two ways.
+CREDENTIALS = [
+    ("two Authorizations", head(GET, HOST, b"Authorization: Basic YTpi", b"Authorization: Basic YTpj"), (400,)),
+    ("the same Authorization twice", head(GET, HOST, b"Authorization: Basic YTpi", b"authorization: Basic YTpi"), (400,)),
+]
+
 # More than is read.
 SIZES = [
     ("1000 fields", head(GET, HOST, *[b"X: y"] * 1000), (431,)),
@@ -298,11 +304,12 @@ SIZES = [
 ]
 
 ALL = [(f"{group}: {name}", data, statuses) for group, payloads in [
-    ("length", LENGTHS), ("post", POSTS), ("coding", CODINGS), ("line", LINES), ("request line", REQUEST_LINES), ("host", HOSTS), ("size", SIZES)]
+    ("length", LENGTHS), ("post", POSTS), ("coding", CODINGS), ("line", LINES), ("request line", REQUEST_LINES), ("host", HOSTS),
+    ("credentials", CREDENTIALS), ("size", SIZES)]
     for name, data, statuses in payloads]
 
-# Those that other servers can be asked, too: they have no such address to post to.
-COMPARED = [payload for payload in ALL if not payload[0].startswith("post: ")]
+# Those that other servers can be asked, too: they have no such address to post to, and nobody's credentials.
+COMPARED = [payload for payload in ALL if not payload[0].startswith(("post: ", "credentials: "))]
 
 # Names of other machines, which a page of theirs may have pointed at this one (DNS rebinding): 421, by Host or by target.
 FOREIGN_HOSTS = [

@@ -165,7 +165,7 @@ struct Connection {
     const bool has_framing = head.has_transfer_encoding || (head.content_length > 0 && (refusal || !is_post)) ||
                              head.content_length_lines > 1;
     if (has_framing) REQUIRE((refusal && !keep_alive));
-    if (head.host_lines > 1) REQUIRE((refusal && !keep_alive));
+    if (head.host_lines > 1 || head.authorization_lines > 1) REQUIRE((refusal && !keep_alive));
     answers.push_back(text);
     return keep_alive;
   }

@@ -63,7 +63,7 @@ void require_plain_reading(std::string_view text, const RequestHead& head) {
   const std::string request_line = std::string(head.method_text) + ' ' + std::string(head.target) + " HTTP/1.";
   REQUIRE(text.starts_with(request_line));
   text.remove_prefix(text.find("\r\n") + 2);
-  unsigned fields = 0, hosts = 0, lengths = 0;
+  unsigned fields = 0, hosts = 0, lengths = 0, authorizations = 0;
   bool coding = false;
   while (!text.empty()) {
     const std::size_t end = text.find("\r\n");
@@ -78,6 +78,7 @@ void require_plain_reading(std::string_view text, const RequestHead& head) {
     ++fields;
     if (same_name(name, "host")) ++hosts;
     if (same_name(name, "content-length")) ++lengths;
+    if (same_name(name, "authorization")) ++authorizations;
     if (same_name(name, "transfer-encoding")) coding = true;
     if (same_name(name, "host") && hosts == 1) REQUIRE(ranged::http::trim_ows(line.substr(colon + 1)) == head.host);
   }
@@ -85,6 +86,7 @@ void require_plain_reading(std::string_view text, const RequestHead& head) {
   REQUIRE(fields <= RequestLimits().fields);
   REQUIRE(hosts == head.host_lines);
   REQUIRE(lengths == head.content_length_lines);
+  REQUIRE(authorizations == head.authorization_lines);
   REQUIRE(coding == head.has_transfer_encoding);
 }
 

@@ -61,6 +61,16 @@ TEST_CASE("any Transfer-Encoding is refused and closes") {
   CHECK(judge(head).close);
 }
 
+TEST_CASE("credentials in two lines are refused and close") {
+  RequestHead head = good();
+  head.authorization_lines = 1;
+  CHECK_FALSE(judge(head));
+  head.authorization_lines = 2;
+  CHECK(judge(head).status == 400);
+  CHECK(judge(head).type == problems::bad_request.type);
+  CHECK(judge(head).close);
+}
+
 TEST_CASE("content is refused and closes, none is not") {
   RequestHead head = good();
   head.content_length_lines = 1;

@@ -89,6 +89,7 @@ void check_same(const RequestHead& a, const RequestHead& b) {
   CHECK(a.access_control_request_headers == b.access_control_request_headers);
   CHECK(a.access_control_request_method == b.access_control_request_method);
   CHECK(a.authorization == b.authorization);
+  CHECK(a.authorization_lines == b.authorization_lines);
   CHECK(a.forwarded_for == b.forwarded_for);
   CHECK(a.origin == b.origin);
   CHECK(a.referer == b.referer);

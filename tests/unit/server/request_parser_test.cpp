@@ -222,6 +222,7 @@ TEST_CASE("a request head is taken apart") {
   CHECK(head.access_control_request_method == "GET");
   CHECK(head.access_control_request_headers == "Range");
   CHECK(head.authorization == "Basic eA==");
+  CHECK(head.authorization_lines == 1);
   CHECK(head.user_agent == "ua");
   CHECK(head.referer == "http://r");
   CHECK(head.forwarded_for == "192.0.2.1");
@@ -335,13 +336,15 @@ TEST_CASE("the lines of a list are kept in order, four of them") {
 
 TEST_CASE("an empty value is not an absent one, and the first line of a field is kept") {
   RequestHead head;
-  const std::string text =
-      head_of({"GET / HTTP/1.1", "Accept:", "Accept: text/html", "Origin: a", "Origin: b", "Host:", "Host: c"});
+  const std::string text = head_of({"GET / HTTP/1.1", "Accept:", "Accept: text/html", "Origin: a", "Origin: b",
+                                    "Host:", "Host: c", "Authorization: Basic eA==", "authorization:"});
   REQUIRE(RequestParser().parse(text, head, {}).state == State::complete);
   CHECK(head.accept.lines().size() == 2);
   CHECK(head.origin == "a");
   CHECK(head.host.empty());
   CHECK(head.host_lines == 2);
+  CHECK(head.authorization == "Basic eA==");
+  CHECK(head.authorization_lines == 2);
   CHECK(head.referer.data() == nullptr);
 }
 

@@ -646,3 +646,35 @@ test.describe('on a phone, 390 pixels wide', () => {
     await expect(field(page)).toBeHidden();
   });
 });
+
+for (const [what, width, height, touch] of [
+  ['a phone', 390, 844, true],
+  ['a low phone', 390, 664, true],
+  ['a tablet', 820, 1180, true],
+  ['a low window', 820, 600, false],
+] as const) {
+  test.describe(`on ${what}`, () => {
+    test.use({ viewport: { width, height }, hasTouch: touch, isMobile: width < 500 });
+
+    test('a long list of matches leaves eight rows of bytes, beside a panel or above it', async ({ folder, page }) => {
+      writeFileSync(join(folder, 'file'), 'needle '.repeat(1000));
+      const grid = new Grid(page);
+      await grid.open('file');
+      await search(page, needle);
+      await expect(progress(page)).toContainText(/1.000 matches/);
+      const panel = page.getByRole('complementary');
+      for (const open of [true, false]) {
+        if ((await panel.isVisible()) !== open) await page.getByRole('button', { name: 'Side panel' }).click();
+        await expect(panel).toBeVisible({ visible: open });
+        await expect.poll(() => grid.get('wholeRows')).toBeGreaterThanOrEqual(8);
+        // Nothing is pushed off the page for it, and what is told stays in lines.
+        const outcome = (await page.locator('#find-outcome').boundingBox())!;
+        expect(outcome.width).toBeGreaterThan(150);
+        await expect(progress(page)).toBeInViewport({ ratio: 1 });
+        await expect(page.locator('footer')).toBeInViewport({ ratio: 1 });
+        expect((await grid.view.boundingBox())!.height).toBeGreaterThan(0);
+      }
+      await expect(rows(page).first()).toBeInViewport({ ratio: 1 });
+    });
+  });
+}

@@ -106,6 +106,27 @@ test('a selection of many pages is read and copied whole, and leaves the page ca
   expect(after).toBe(cached);
 });
 
+for (const width of [1280, 390]) {
+  test(`what is told of a copy hides nothing of the menu, ${width} pixels wide`, async ({ folder, page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    writeFile(join(folder, 'file'), 1000);
+    const grid = new Grid(page);
+    await grid.open('file', '#offset=0x10');
+    await page.keyboard.press('Control+c');
+    const told = page.getByRole('status').filter({ hasText: /^Copied/ });
+    await expect(told).toBeVisible();
+    await page.getByRole('button', { name: 'Copy', exact: true }).click();
+    const menu = page.getByRole('menu');
+    await expect(menu).toBeVisible();
+    // It is told for seconds; what it is drawn over is seen at once.
+    const [news, list] = await Promise.all([told.boundingBox(), menu.boundingBox()]);
+    expect(news!.y).toBeGreaterThanOrEqual(list!.y + list!.height);
+    await expect(menu).toBeInViewport({ ratio: 1 });
+    await page.getByRole('menuitem', { name: 'Hex' }).first().click();
+    await expect(told).toBeVisible();
+  });
+}
+
 test('above 16 MiB there is a download of exactly those bytes', async ({ folder, page }) => {
   const file = new SparseFile(join(folder, 'disk.img'));
   const length = 16 * mebibyte + 1;

@@ -5,8 +5,10 @@
 
 import { type Api, ReadFailure, type Version } from './api';
 import { type Hit, HitStore } from './hit_store';
+import { type Pace, ScanPace } from './scan_pace';
 import { scan, type ScanRecord } from './search_records';
 import { longestRegexMatch, matchLength, searchAddress, type SearchQuery } from './search_query';
+import type { Span } from './view_link';
 
 /** The daemon tells no more matches in one answer. */
 export const mostHits = 1_000_000;
@@ -81,7 +83,8 @@ export class HitCollector {
   #controller: AbortController | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #retryDelay = firstRetry;
-  #rate = 0;
+  readonly #pace = new ScanPace();
+  #measured: Pace | undefined;
   #answered = false;
 
   constructor(private readonly options: CollectorOptions) {
@@ -97,9 +100,16 @@ export class HitCollector {
     return this.#answered;
   }
 
-  /** Bytes a second, as the server tells it of the present request. */
-  get rate(): number {
-    return this.#rate;
+  /** As the present request has it: another object with each record of progress. */
+  get pace(): Pace | undefined {
+    return this.#measured;
+  }
+
+  /** What is still to be scanned. */
+  get left(): Span[] {
+    return this.parts
+      .filter(({ scanned, to }) => scanned < to)
+      .map(({ scanned, to }) => ({ offset: scanned, length: to - scanned }));
   }
 
   get total(): number {
@@ -162,7 +172,7 @@ export class HitCollector {
 
   #become(state: CollectorState): void {
     this.#state = state;
-    if (state.kind !== 'running') this.#rate = 0;
+    if (state.kind !== 'running') this.#measured = undefined;
     this.options.changed();
   }
 
@@ -213,6 +223,7 @@ export class HitCollector {
     const counted = part.count;
     let told = 0;
     let passed = 0;
+    this.#pace.begin();
     const count = (matches: number): void => {
       part.count = Math.max(part.count, counted + matches - passed);
     };
@@ -237,7 +248,7 @@ export class HitCollector {
           break;
         case 'progress': {
           this.#retryDelay = firstRetry;
-          this.#rate = record.bytesPerSecond;
+          this.#measured = this.#pace.take(record);
           const reached = Math.min(part.to, offset + record.scanned);
           part.scanned = Math.max(part.scanned, reached);
           // Matches that were found and not told yet lie before what was scanned: then the last that was told is the place.

@@ -35,12 +35,18 @@ export function textOf(fields: Fields, name: string): string {
   return value;
 }
 
+/** What a scan is faster than has passed holes by, unseen: no machine looks at so many bytes a second. */
+export const passingRate = 32 * 2 ** 30;
+
 export function progressOf(fields: Fields): ScanProgress {
+  const bytesPerSecond = numberOf(fields, 'bytes_per_second');
+  // How fast holes are passed by says nothing of the bytes to come.
+  const untold = fields['eta_seconds'] === null || bytesPerSecond > passingRate;
   return {
     scanned: numberOf(fields, 'scanned'),
     total: numberOf(fields, 'total'),
-    bytesPerSecond: numberOf(fields, 'bytes_per_second'),
-    secondsLeft: fields['eta_seconds'] === null ? undefined : numberOf(fields, 'eta_seconds'),
+    bytesPerSecond,
+    secondsLeft: untold ? undefined : numberOf(fields, 'eta_seconds'),
   };
 }
 

@@ -9,6 +9,8 @@ export type ScanRecord =
   | {
       readonly type: 'progress';
       readonly scanned: number;
+      /** Of that, what was read: holes were not. */
+      readonly read: number;
       readonly bytesPerSecond: number;
       /** Matches in what was scanned, told or not yet. */
       readonly matches: number | undefined;
@@ -32,9 +34,10 @@ export function readScanRecord(value: unknown): ScanRecord | undefined {
       return isOffset(offset) && isOffset(length) && length > 0 ? { type: 'match', offset, length } : broken();
     }
     case 'progress': {
-      const { scanned, bytes_per_second: rate, matches } = record;
-      if (!isOffset(scanned) || typeof rate !== 'number') return broken();
-      return { type: 'progress', scanned, bytesPerSecond: rate, matches: isOffset(matches) ? matches : undefined };
+      const { scanned, read, bytes_per_second: rate, matches } = record;
+      if (!isOffset(scanned) || !isOffset(read) || typeof rate !== 'number') return broken();
+      const known = isOffset(matches) ? matches : undefined;
+      return { type: 'progress', scanned, read, bytesPerSecond: rate, matches: known };
     }
     case 'end': {
       const { status, matches } = record;

@@ -2,9 +2,10 @@
 
 import { ReadFailure } from '../../core/api';
 import { formatHex, formatInteger } from '../../core/format';
-import type { CollectorState } from '../../core/hit_collector';
+import type { CollectorState, HitCollector } from '../../core/hit_collector';
 import { HitContext } from '../../core/hit_context';
 import type { Hit } from '../../core/hit_store';
+import { type Pace, secondsLeft } from '../../core/scan_pace';
 import {
   describeRefusal,
   formatQuery,
@@ -32,7 +33,9 @@ export interface Snapshot {
   readonly step: StepState;
   readonly scanned: number;
   readonly total: number;
-  readonly rate: number;
+  /** Bytes a second, and seconds to go, as far as they can be told. */
+  readonly rate: number | undefined;
+  readonly secondsLeft: number | undefined;
   /** All that were found, whether listed or not. */
   readonly count: number;
   /** The list: its page, its length, what it began after. */
@@ -93,6 +96,7 @@ export class Search {
 
   #frame = 0;
   #hidden = false;
+  #measured: { readonly pace: Pace; readonly left: number | undefined } | undefined;
   #arrivedAt = -1;
   #marked: { readonly windows: readonly Span[]; readonly hits: readonly Hit[] } | undefined;
   #markController: AbortController | undefined;
@@ -358,7 +362,8 @@ export class Search {
       step,
       scanned: collector.scanned,
       total: collector.total,
-      rate: collector.rate,
+      rate: collector.pace?.rate,
+      secondsLeft: this.#secondsLeft(collector),
       count: collector.count,
       list: {
         state: list.state,
@@ -370,6 +375,18 @@ export class Search {
       },
     };
     this.mark();
+  }
+
+  /** Told anew with each record of progress, not with each match. */
+  #secondsLeft(collector: HitCollector): number | undefined {
+    const { pace } = collector;
+    if (pace !== this.#measured?.pace) {
+      const { insight, source } = this.viewer;
+      const extents = insight?.picture.extents;
+      const left = pace && secondsLeft(pace, collector.left, extents === source?.holes ? extents : undefined);
+      this.#measured = pace && { pace, left };
+    }
+    return this.#measured?.left;
   }
 
   #remember(query: SearchQuery): void {

@@ -37,6 +37,19 @@ function sparseTebibyte(path: string): { at: number; bytes: Buffer }[] {
   return islands;
 }
 
+/** Refuses a kind of scan, and asks to come back after some seconds, until `let`. Gives when each was asked for. */
+async function busy(page: Page, kind: string, seconds: number): Promise<{ asked: number[]; let: () => void }> {
+  const state = { asked: [] as number[], let: (): void => undefined };
+  let refusing = true;
+  state.let = () => (refusing = false);
+  await page.route(new RegExp(`/${kind}\\?`), async (route) => {
+    state.asked.push(performance.now());
+    if (refusing) await route.fulfill({ status: 429, headers: { 'Retry-After': String(seconds) }, body: '' });
+    else await route.continue();
+  });
+  return state;
+}
+
 test.describe('of a sparse terabyte', () => {
   test('the map shows where data is, tells what it is, and leads there', async ({ folder, page }) => {
     const islands = sparseTebibyte(join(folder, 'disk.img'));
@@ -281,23 +294,10 @@ test.describe('digests', () => {
   });
 
   test.describe('of a server that is busy', () => {
-    /** Refuses digests, and asks to come back after some seconds, until `let`. Gives when each was asked for. */
-    async function busy(page: Page, seconds: number): Promise<{ asked: number[]; let: () => void }> {
-      const state = { asked: [] as number[], let: (): void => undefined };
-      let refusing = true;
-      state.let = () => (refusing = false);
-      await page.route(/\/digest\?/, async (route) => {
-        state.asked.push(performance.now());
-        if (refusing) await route.fulfill({ status: 429, headers: { 'Retry-After': String(seconds) }, body: '' });
-        else await route.continue();
-      });
-      return state;
-    }
-
     test('is waited for as long as it asks for, and goes on', async ({ folder, page, expectedErrors }) => {
       expectedErrors.push(networkErrors);
       writeFile(join(folder, 'file'), 100);
-      const { asked, let: permit } = await busy(page, 2);
+      const { asked, let: permit } = await busy(page, 'digest', 2);
       const grid = new Grid(page);
       await grid.open('file');
       await page.getByRole('tab', { name: 'Digest' }).click();
@@ -319,7 +319,7 @@ test.describe('digests', () => {
     test('need not be waited for', async ({ folder, page, expectedErrors }) => {
       expectedErrors.push(networkErrors);
       writeFile(join(folder, 'file'), 100);
-      const { asked, let: permit } = await busy(page, 3000);
+      const { asked, let: permit } = await busy(page, 'digest', 3000);
       const grid = new Grid(page);
       await grid.open('file');
       await page.getByRole('tab', { name: 'Digest' }).click();
@@ -330,8 +330,11 @@ test.describe('digests', () => {
       await expect(panel.getByRole('status')).toHaveText('Stopped');
       await expect(panel).not.toContainText('Trying again');
       expect(asked.length).toBe(1);
-      permit();
       await panel.getByRole('button', { name: 'Compute' }).click();
+      await expect(panel).toContainText(/Trying again in \d+ s\./);
+      expect(asked.length).toBe(2);
+      permit();
+      await panel.getByRole('button', { name: 'Try now' }).click();
       await expect(panel.locator('[data-digest]')).toHaveText(
         createHash('sha256').update(contents(0, 100)).digest('hex'),
       );
@@ -388,6 +391,32 @@ test.describe('strings', () => {
     await list.focus();
     await page.keyboard.press('Escape');
     await expect(grid.element).toBeFocused();
+  });
+
+  test('of a server that is busy are waited for, or not', async ({ folder, page, expectedErrors }) => {
+    expectedErrors.push(networkErrors);
+    writeFileSync(join(folder, 'file'), 'first one\0second one\0');
+    const { asked, let: permit } = await busy(page, 'strings', 3000);
+    const grid = new Grid(page);
+    await grid.open('file');
+    await page.keyboard.press('s');
+    const panel = page.getByRole('tabpanel', { name: 'Strings' });
+    await panel.getByRole('button', { name: 'Find strings' }).click();
+    await expect(panel).toContainText('The server answered 429.');
+    await expect(panel).toContainText(/Trying again in \d+ s\./);
+    await expect(panel).not.toContainText('The end was reached');
+    expect(await violations(page)).toEqual([]);
+    await panel.getByRole('button', { name: 'Stop' }).click();
+    await expect(panel).toContainText('Stopped');
+    await expect(panel).not.toContainText('Trying again');
+    await panel.getByRole('button', { name: 'Find strings' }).click();
+    await expect(panel).toContainText(/Trying again in \d+ s\./);
+    expect(asked.length).toBe(2);
+    permit();
+    await panel.getByRole('button', { name: 'Try now' }).click();
+    await expect(panel.getByRole('listbox').getByRole('option')).toHaveCount(2);
+    await expect(panel).toContainText('The end was reached');
+    await expect(panel).not.toContainText('429');
   });
 
   test('that were clicked are gone on from by keys, one at a time', async ({ folder, page }) => {

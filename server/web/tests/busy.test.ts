@@ -69,6 +69,19 @@ describe('a server that is busy', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('is asked at once by who does not wait', async () => {
+    const { result, asked, waits } = run(refusal(3600), refusal(3600));
+    for (let tries = 1; tries <= 2; ++tries) {
+      await vi.advanceTimersByTimeAsync(10);
+      expect(asked).toHaveLength(tries);
+      waits.at(-1)!.retry();
+    }
+    await vi.advanceTimersByTimeAsync(0);
+    expect(await result).toBe('done');
+    expect(waits.at(-1)).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('is all that is waited for', async () => {
     for (const failure of [
       // Broken off midway: what was done is lost, and is not begun again unasked.

@@ -7,10 +7,29 @@ import { pause } from './scan';
 const firstPause = 1000;
 const longestPause = 10_000;
 
+/** How long to wait after one failure and the next. */
+export class Backoff {
+  #least = firstPause;
+
+  /** No sooner than the server asks for. */
+  after({ retryAfter = 0 }: ReadFailure): number {
+    const time = Math.max(retryAfter, this.#least);
+    this.#least = Math.min(longestPause, 2 * this.#least);
+    return time;
+  }
+
+  /** The server was there. */
+  reset(): void {
+    this.#least = firstPause;
+  }
+}
+
 export interface Wait {
   readonly failure: ReadFailure;
   /** As performance.now(). */
   readonly nextTry: number;
+  /** Tries at once. */
+  readonly retry: () => void;
 }
 
 /**
@@ -23,16 +42,18 @@ export async function outwait<T>(
   signal: AbortSignal,
   waits: (wait: Wait | undefined) => void,
 ): Promise<T> {
-  for (let least = firstPause; ; least = Math.min(longestPause, 2 * least)) {
+  const backoff = new Backoff();
+  for (;;) {
     try {
       return await work();
     } catch (error) {
       // With a status it is an answer in place of the work, not one that broke off.
       const refused = error instanceof ReadFailure && error.kind === 'busy' && error.status !== undefined;
       if (!refused || signal.aborted) throw error;
-      const time = Math.max(error.retryAfter ?? 0, least);
-      waits({ failure: error, nextTry: performance.now() + time });
-      await pause(time, signal);
+      const time = backoff.after(error);
+      const hurry = new AbortController();
+      waits({ failure: error, nextTry: performance.now() + time, retry: () => hurry.abort() });
+      await pause(time, AbortSignal.any([signal, hurry.signal]));
       waits(undefined);
       signal.throwIfAborted();
     }

@@ -4,6 +4,7 @@
  */
 
 import { type Api, ReadFailure, type Version } from './api';
+import { Backoff } from './busy';
 import { type Hit, HitStore } from './hit_store';
 import { type Pace, ScanPace } from './scan_pace';
 import { scan, type ScanRecord } from './search_records';
@@ -12,8 +13,6 @@ import type { Span } from './view_link';
 
 /** The daemon tells no more matches in one answer. */
 export const mostHits = 1_000_000;
-const firstRetry = 1000;
-const longestRetry = 10_000;
 
 export type CollectorState =
   | { readonly kind: 'running' | 'stopped' | 'complete' }
@@ -82,7 +81,7 @@ export class HitCollector {
   #state: CollectorState = { kind: 'stopped' };
   #controller: AbortController | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #retryDelay = firstRetry;
+  readonly #backoff = new Backoff();
   readonly #pace = new ScanPace();
   #measured: Pace | undefined;
   #answered = false;
@@ -196,8 +195,7 @@ export class HitCollector {
       this.#become({ kind: 'failed', failure });
       return;
     }
-    const delay = Math.max(failure.retryAfter ?? 0, this.#retryDelay);
-    this.#retryDelay = Math.min(longestRetry, this.#retryDelay * 2);
+    const delay = this.#backoff.after(failure);
     this.#become({ kind: 'waiting', failure, nextTry: performance.now() + delay });
     this.#retryTimer = setTimeout(() => void this.#run(), delay);
   }
@@ -247,7 +245,7 @@ export class HitCollector {
           }
           break;
         case 'progress': {
-          this.#retryDelay = firstRetry;
+          this.#backoff.reset();
           this.#measured = this.#pace.take(record);
           const reached = Math.min(part.to, offset + record.scanned);
           part.scanned = Math.max(part.scanned, reached);

@@ -288,12 +288,14 @@ struct Runtime::State {
   }
 
   void begin_drain(int number) {
-    log(LogLevel::info, "stopping: finishing what is in flight",
-        {{"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"}, {"connections", acceptor->connections()}});
+    const std::size_t in_flight = acceptor->connections();
     notify_service_manager("STOPPING=1");
     draining.store(true, std::memory_order_relaxed);
     acceptor->stop();
     for (const auto& worker : workers) worker->drain();
+    // When it is so: who reads this finds nobody listening, and /readyz at 503.
+    log(LogLevel::info, "stopping: finishing what is in flight",
+        {{"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"}, {"connections", in_flight}});
     drain_deadline = std::chrono::steady_clock::now() + site->config->drain_timeout;
     watch_drain();
   }

@@ -130,7 +130,10 @@ def packages_of_last_stage():
     run = next(rest for name, rest in stages()[-1] if name == "RUN" and "apt-get install" in rest)
     words = shlex.split(run.split("apt-get install", 1)[1].split("&&", 1)[0])
     assert "--no-install-recommends" in words
-    return [word for word in words if not word.startswith("-")]
+    architecture = subprocess.run(["dpkg", "--print-architecture"], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+    expressions = re.search(rf"\b{architecture}\) expressions=(\S+)|\*\) expressions=(\S+)", run)
+    chosen = {"$expressions": expressions[1] or expressions[2]}
+    return [chosen.get(word, word) for word in words if not word.startswith("-")]
 
 
 def with_what_they_depend_on(names):

@@ -87,8 +87,10 @@ int main(int argc, char** argv) try {
       if (outcome.config) return serve(arguments, machine, std::move(*outcome.config), outcome.config_file);
       break;
     case Action::check:
-      if (const SiteFiles files = open_site_files(*outcome.config); !files.problem.empty()) {
-        return fail(files.problem, exit_code::config);
+      if (outcome.config) {
+        if (const SiteFiles files = open_site_files(*outcome.config); !files.problem.empty()) {
+          return fail(files.problem, exit_code::config);
+        }
       }
       write_line(stdout, outcome.output);
       return outcome.exit_code;

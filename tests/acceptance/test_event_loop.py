@@ -43,7 +43,7 @@ def is_allowed(call, rest) -> bool:
         # Of a descriptor that is open: memory of the kernel's.
         return re.match(r'\d+<[^>]*>, "", ', rest) is not None and "AT_EMPTY_PATH" in rest
     # /metrics tells of the process; /proc is no disk.
-    return call in ("openat", "getdents64", "read", "lseek") and "/proc/" in rest.split(",")[0 if call != "openat" else 1]
+    return call in ("openat", "getdents64", "read", "pread64", "lseek") and "/proc/" in rest.split(",")[0 if call != "openat" else 1]
 
 
 def offences(trace):

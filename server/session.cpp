@@ -504,7 +504,8 @@ Task<void> serve_client(Worker* worker, std::unique_ptr<Client> client) {
         co_await client->connection.readable_edge();
       }
       if (client->connection.interrupted()) {
-        if (!worker->draining()) worker->metrics().idle_timeouts.add();
+        WorkerMetrics& metrics = worker->metrics();
+        if (!worker->draining()) (client->shed ? metrics.connections_shed : metrics.idle_timeouts).add();
         co_return;
       }
       client->idle = false;

@@ -154,10 +154,10 @@ void Worker::sweep() {
     Client& client = *it++;
     if (too_many > 0 && client.idle && client.idle_since <= now - settled_idle) {
       --too_many;
-      metrics_.connections_shed.add();
-      client.connection.interrupt();
+      client.shed = true;
+      client.connection.set_deadline(now);
     }
-    client.connection.end_when_overdue(now);
+    client.connection.end_when_overdue(now);  // and perhaps the client with it
   }
   if (stopping_) interrupt_all();
   end_waits(stopping_ ? Clock::time_point::max() : now);

@@ -96,6 +96,7 @@ struct Client : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
   StreamId stream = 0;                                      ///< names the connection to the pool
   bool idle = true;                                         ///< between two requests: closed at once when draining
   Clock::time_point idle_since = Clock::time_point::max();  ///< of one that waits for a request
+  bool shed = false;                                        ///< idle, and ended for the sake of others
   bool over_network =
       true;  ///< came by TCP; a page of another site cannot reach a Unix socket, so that no Host rule is needed there
   ClientSlot slot;  ///< its place among the connections of its address

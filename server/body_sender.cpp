@@ -30,8 +30,8 @@ constexpr std::size_t long_stretch = std::size_t{1} << 20;
 constexpr std::size_t looked_through_max = std::size_t{512} << 10;
 
 /// For how long after a load the kernel may be at what it reads ahead behind it: more than a disk that answers takes.
-/// (Of one that does not, a load is under way as a rule.) After that, pages in the page cache are pages in memory, and
-/// the look at each stretch's last byte, which costs 64 KiB a fourteenth, is spared.
+/// (Of one that does not, a load is under way as a rule.) After that a short stretch is spared the look at its last
+/// byte, which costs 64 KiB a fourteenth. A long one is not: sendfile itself has the kernel read ahead as it goes on.
 constexpr std::chrono::seconds reading_ahead{60};
 
 /// Whether the byte can be read without waiting.
@@ -89,7 +89,8 @@ boost::system::result<HandOver> plan_hand_over(const SendContext& context, std::
   // The kernel counts pages as cached from the moment that their read begins, and a disk that hangs would have this
   // thread with it. What the kernel reads ahead by itself it reads in order, so that the last byte tells. A disk thread
   // waits for what is under way.
-  if (context.reader->has_loaded_since(Clock::now() - reading_ahead) && !is_readable(context, offset + length - 1)) {
+  const bool looks = rest >= long_stretch || context.reader->has_loaded_since(Clock::now() - reading_ahead);
+  if (looks && !is_readable(context, offset + length - 1)) {
     context.metrics->hand_over_checks[static_cast<std::size_t>(HandOverCheck::not_in_memory)].add();
     return HandOver{0, !resident && context.reader->pass_by(offset, length)};
   }
@@ -273,7 +274,9 @@ Task<boost::system::error_code> await_page(SendContext context, std::uint64_t of
 
 Task<bool> await_room(SendContext context) {
   context.connection->expect_progress(Clock::now(), context.stall_timeout);
-  return context.connection->wait_writable();
+  const bool room = co_await context.connection->wait_writable();
+  context.connection->set_deadline(Clock::time_point::max());
+  co_return room;
 }
 
 Task<void> yield_turn() {

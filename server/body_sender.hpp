@@ -251,6 +251,8 @@ Task<SendReport> send_response(SendContext context, HeaderSource* header, Conten
   std::uint64_t handed_over_bytes = 0;
   std::size_t sent_in_a_row = 0;
   WideSocket wide_socket(*context.connection, *context.scratch);
+  // A deadline is of a wait: what goes on without one, however long, is not late.
+  context.connection->set_deadline(Clock::time_point::max());
   bool waited = false;  // since the file's version was looked at first
 
   for (unsigned turn_number = 1;; ++turn_number) {

@@ -2,10 +2,18 @@
 
 #include "tests/unit/support/fake_source.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <doctest/doctest.h>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 
 using ranged::BufferPool;
 using ranged::BufferPoolOptions;
@@ -105,12 +113,14 @@ TEST_CASE("a short stretch that is not in memory is waited for, a long one is th
 TEST_CASE("what the kernel still reads ahead is in the page cache, and is waited for by a disk thread") {
   Fixture test;
   test.source->cache_until(mib - 1);
-  // Nothing was loaded yet, so that nothing can be read ahead: no look is needed.
-  CHECK(test.plan(0, file_bytes).length == mib);
+  // Of a long stretch the last byte is looked at always, of a short one when something was loaded lately.
+  CHECK(test.plan(0, 64 * kib).length == 64 * kib);
   CHECK(test.source->nowait_reads() == 0);
+  CHECK(test.plan(512 * kib, 4 * mib).length == 0);
+  CHECK(test.source->nowait_reads() == 1);
   test.load_a_page(4 * mib);
   CHECK(test.plan(0, 64 * kib).length == 64 * kib);
-  CHECK(test.source->nowait_reads() == 1);
+  CHECK(test.source->nowait_reads() == 2);
   const HandOver ahead = test.plan(0, file_bytes);
   CHECK(ahead.length == 0);
   CHECK(ahead.wait);
@@ -137,6 +147,27 @@ TEST_CASE("a stretch whose first page the pool has is handed over when two megab
   const HandOver ahead = test.plan(0, file_bytes);
   CHECK(ahead.length == 0);
   CHECK_FALSE(ahead.wait);  // the pool has something to send meanwhile
+}
+
+TEST_CASE("a deadline is of a wait: a response that goes out without one has none, however long it takes") {
+  struct Header final : ranged::server::HeaderSource {
+    std::string_view render(std::span<char>) override { return "HTTP/1.1 204 No Content\r\n\r\n"; }
+  };
+  Fixture test;
+  std::array<int, 2> pair{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) == 0);
+  boost::asio::io_context loop{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
+  ranged::server::Readiness readiness{loop};
+  ranged::server::Connection connection(pair[0], readiness);
+  const ranged::server::Clock::time_point now = ranged::server::Clock::now();
+  connection.set_deadline(now);  // as of the wait for the request
+  test.context.connection = &connection;
+  Header header;
+  boost::asio::co_spawn(loop, send_response(test.context, &header, ranged::server::NoContent{}), boost::asio::detached);
+  loop.run();
+  connection.end_when_overdue(now + std::chrono::hours(1));
+  CHECK_FALSE(connection.interrupted());
+  ::close(pair[1]);
 }
 
 TEST_CASE("nothing is handed over of a source that cannot tell what is in memory") {

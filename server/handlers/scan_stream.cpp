@@ -238,9 +238,8 @@ Task<ScanFrame> take_scan_frame(Exchange* exchange) {
 
 namespace {
 
-/// How often a file that is being written is waited for and opened again: it may rest for long enough between two
-/// writes.
-constexpr int looks_at_a_changing_file = 10;
+/// How often a file that changes while it is waited for is opened anew: it may rest for long enough between two writes.
+constexpr int changes_waited_for = 10;
 
 /// Whether a change of the file might not show yet (law 5), now.
 bool is_racily_clean_now(const OpenFile& file) {
@@ -251,17 +250,26 @@ bool is_racily_clean_now(const OpenFile& file) {
          std::max(version.modified_ns, version.changed_ns) <= now.time_since_epoch().count();
 }
 
-/// The file as it is now, when a scan can begin: left alone for as long as a change needs to show, if it ever is.
+bool has_changed(const OpenFile& file) {
+  const boost::system::result<FileVersion> now = file.source->current_version();
+  return !now || *now != file.key.version();
+}
+
+/// The file as it is now, and from when on whatever changes in it shows: what is read from then on is the version's.
+/// One that goes on changing is given as it was last, and its scan ends as stale.
 Task<boost::system::result<OpenFiles::Handle>> open_for_scan(Exchange* exchange, std::string_view name) {
   boost::system::result<OpenFiles::Handle> opened = co_await open_served_file(exchange, name);
-  for (int look = 0; opened && !exchange->is_head() && look < looks_at_a_changing_file; ++look) {
+  for (int changes = 0; opened && !exchange->is_head();) {
     // What is served may be a second old (stale_after); a scan of it would end as it begins.
-    const boost::system::result<FileVersion> now = (*opened)->source->current_version();
-    const bool changed = !now || *now != (*opened)->key.version();
-    if (!changed && !is_racily_clean_now(**opened)) break;
-    if (!changed) co_await sleep_for(racily_clean_span);
-    exchange->site->files->forget(name, opened->get());
-    opened = co_await open_served_file(exchange, name);
+    if (changes < changes_waited_for && has_changed(**opened)) {
+      ++changes;
+      exchange->site->files->forget(name, opened->get());
+      opened = co_await open_served_file(exchange, name);
+    } else if (is_racily_clean_now(**opened)) {
+      co_await sleep_for(racily_clean_span);
+    } else {
+      break;
+    }
   }
   co_return opened;
 }

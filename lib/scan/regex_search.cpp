@@ -26,8 +26,8 @@ struct CompileErrorDeleter {
 /// Zeros after which an automaton has forgotten all that matters: no match that is found is longer.
 constexpr std::uint64_t settling = RegexSearch::max_match + 1;
 
-/// Positions from which on a compiler's memory is worth giving back: it is some megabytes in an arena of its thread's,
-/// and without that stays there.
+/// The size from which on a compiler's memory is worth giving back: it is some megabytes in an arena of the
+/// allocator's, and stays there otherwise.
 constexpr std::uint64_t large_expression = 256;
 
 constexpr unsigned search_flags = HS_FLAG_MULTILINE | HS_FLAG_SOM_LEFTMOST;
@@ -37,10 +37,11 @@ boost::system::result<std::unique_ptr<hs_database_t, DatabaseDeleter>, RegexErro
   // Held while one compiles, so that the compiler's memory is needed once (law 1).
   static std::mutex one_at_a_time;
   const std::string text(expression);
-  const std::uint64_t positions = expression_size(expression);
-  if (positions > RegexSearch::max_positions) {
-    return RegexError{"with its repetitions written out it is larger than " +
-                      std::to_string(RegexSearch::max_positions) + " characters; repeat less"};
+  const std::uint64_t size = expression_size(expression);
+  if (size > RegexSearch::max_size) {
+    return RegexError{"it is too large, with its repetitions written out and each ?, * and + counted as five more: " +
+                      std::to_string(size) + ", and " + std::to_string(RegexSearch::max_size) +
+                      " is the most; repeat less"};
   }
   const std::scoped_lock lock(one_at_a_time);
   hs_database_t* database = nullptr;
@@ -49,7 +50,7 @@ boost::system::result<std::unique_ptr<hs_database_t, DatabaseDeleter>, RegexErro
       hs_compile(text.c_str(), flags, HS_MODE_STREAM | HS_MODE_SOM_HORIZON_SMALL, nullptr, &database, &error);
   std::unique_ptr<hs_database_t, DatabaseDeleter> compiled(database);
   const std::unique_ptr<hs_compile_error_t, CompileErrorDeleter> owned(error);
-  if (positions >= large_expression) ::malloc_trim(0);
+  if (size >= large_expression) ::malloc_trim(0);
   if (outcome == HS_SUCCESS) return compiled;
   return RegexError{error != nullptr ? error->message : "it cannot be compiled"};
 }

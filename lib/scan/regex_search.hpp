@@ -26,12 +26,12 @@ struct RegexError {
 /// matches are not found. What may be longer than max_match is left out and counted (left_out()), for the automaton has
 /// forgotten where it began.
 ///
-/// Memory: the automaton and its state, bounded by max_expression, max_positions and max_state; nothing grows with the
+/// Memory: the automaton and its state, bounded by max_expression, max_size and max_state; nothing grows with the
 /// bytes. The compiler takes some 10 MiB at most beside, in one thread at a time. Not thread-safe.
 class RegexSearch {
  public:
-  static constexpr std::size_t max_expression = 1024;   ///< bytes of an expression
-  static constexpr std::uint64_t max_positions = 2048;  ///< of it, its repetitions written out (expression_size)
+  static constexpr std::size_t max_expression = 1024;                  ///< bytes of an expression
+  static constexpr std::uint64_t max_size = 1024;                      ///< of it, as expression_size() has it
   static constexpr std::size_t max_state = std::size_t{256} << 10;     ///< bytes of state between two calls
   static constexpr std::uint64_t max_match = std::uint64_t{32} << 10;  ///< what the small horizon is sure of
   /// Bytes taken at one time while matches are kept: each of them ends one match at most, and there is room for all.
@@ -42,7 +42,7 @@ class RegexSearch {
   /// millisecond, once.
   [[nodiscard]] static bool is_sound();
 
-  /// Compiles `expression`, UTF-8 or bytes as they are; takes some 100 ms at most. The first byte will come at offset
+  /// Compiles `expression`, UTF-8 or bytes as they are; takes 0.2 s at most. The first byte will come at offset
   /// 0. Thread-safe; one compiles at a time.
   [[nodiscard]] static boost::system::result<std::unique_ptr<RegexSearch>, RegexError> create(
       std::string_view expression, bool fold_case);

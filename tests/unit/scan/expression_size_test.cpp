@@ -18,6 +18,14 @@ TEST_CASE("repetitions are written out, one within the other") {
   CHECK(expression_size("((((a{1,9}){1,9}){1,9}){1,9}){1,9}") == 59049);
 }
 
+TEST_CASE("what is optional or repeats for ever counts for more, each time that it is repeated") {
+  CHECK(expression_size("a?") == 6);
+  CHECK(expression_size("a+b*") == 12);
+  CHECK(expression_size("(x+){10}") == 60);
+  CHECK(expression_size("(a|b)*") == 8);
+  CHECK(expression_size("\\?[?*+]") == 2);
+}
+
 TEST_CASE("what is escaped or in a class is one position, whatever it looks like") {
   CHECK(expression_size("\\{3}") == 3);
   CHECK(expression_size("\\x{41}{5}") == 5);

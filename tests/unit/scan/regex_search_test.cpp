@@ -140,4 +140,7 @@ TEST_CASE("an expression that is too large when written out is refused before it
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message.find("repeat less") != std::string::npos);
   CHECK(RegexSearch::create("[ab].{1000}c", false).has_value());
+  std::string optional;
+  for (int i = 0; i < 400; ++i) optional += "a?";
+  CHECK_FALSE(RegexSearch::create(optional + "b", false).has_value());
 }

@@ -89,6 +89,10 @@ std::size_t window_frames(std::uint64_t page_size) noexcept {
   return static_cast<std::size_t>(std::min<std::uint64_t>(pages, most_window_pages));
 }
 
+std::chrono::seconds retry_after_seconds(const Config& config) noexcept {
+  return std::max(std::chrono::ceil<std::chrono::seconds>(config.retry_after), std::chrono::seconds(1));
+}
+
 std::size_t connections_per_client(const Config& config, std::size_t connections, bool loopback_only) noexcept {
   if (config.max_connections_per_client != 0) return std::min(config.max_connections_per_client, connections);
   if (loopback_only) return connections;

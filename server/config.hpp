@@ -156,6 +156,9 @@ constexpr std::uint64_t tls_connection_memory = std::uint64_t{72} << 10;
 [[nodiscard]] std::size_t connections_per_client(const Config& config, std::size_t connections,
                                                  bool loopback_only) noexcept;
 
+/// What who is refused for now is told to wait (Retry-After): whole seconds, one at least.
+[[nodiscard]] std::chrono::seconds retry_after_seconds(const Config& config) noexcept;
+
 /// What `config` comes to on `machine`. Pure. Total: also for configurations that validation refuses.
 [[nodiscard]] ResolvedConfig resolve(const Config& config, const Machine& machine) noexcept;
 

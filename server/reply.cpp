@@ -200,8 +200,7 @@ Reply problem_reply(const Refusal& refusal, std::string_view parameter) {
 
 Reply busy_reply(const Exchange& exchange, const ProblemType& problem, std::string_view detail) {
   Reply reply = problem_reply(problem, detail);
-  reply.retry_after =
-      std::max(1U, static_cast<std::uint32_t>((exchange.site->config->retry_after.count() + 999) / 1000));
+  reply.retry_after = static_cast<std::uint32_t>(retry_after_seconds(*exchange.site->config).count());
   return reply;
 }
 

@@ -118,7 +118,7 @@ AcceptorLimits limits_of(const Site& site) noexcept {
   const Config& config = *site.config;
   return {config.resolved.max_connections,
           connections_per_client(config, config.resolved.max_connections, site.loopback_only),
-          std::max(std::chrono::ceil<std::chrono::seconds>(config.retry_after), std::chrono::seconds(1))};
+          retry_after_seconds(config)};
 }
 
 /// Enters the sandbox and returns what is wrong with it, or empty.

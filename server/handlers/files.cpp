@@ -263,8 +263,8 @@ Task<void> answer_listing(Exchange* exchange, std::string_view name) {
   const ListingSlot slot(scratch);
   if (!slot) {
     scratch.listings_scarce.refused(Clock::now());
-    Reply busy = problem_reply(problems::unavailable, "Too many directories are being listed at once; ask again.");
-    busy.retry_after = 1;
+    Reply busy =
+        busy_reply(*exchange, problems::unavailable, "Too many directories are being listed at once; ask again.");
     co_await send_reply(exchange, &busy);
     co_return;
   }

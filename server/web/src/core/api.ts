@@ -192,7 +192,7 @@ export class Api {
   /** Whether what is no file is a directory. */
   async isDirectory(path: string, signal?: AbortSignal): Promise<boolean> {
     try {
-      await this.listing(`${path}/`, '?limit=1', signal);
+      await this.listing(`${path}/`, '', signal);
       return true;
     } catch {
       return false;

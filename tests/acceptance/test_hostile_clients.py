@@ -337,29 +337,33 @@ def test_hang_ups_at_every_stage(root):
         monitor.connection.close()
 
 
-def ask_for_many_matches(daemon):
-    """A search whose answer is far more than what a socket takes, of which nothing is read."""
+def take_nothing_of(daemon, request):
+    """A client whose answer is far more than what a socket takes, and who reads nothing of it but its head: it is under way."""
     connection = daemon.connect(receive_buffer=4096)
-    connection.send(build("GET", "/search?file=zeros.bin&hex=00&limit=1000000"))
+    connection.send(request)
+    assert connection.read_head().status == 200
     return connection
 
 
-def test_stalled_searches_give_way_to_others(tmp_path):
-    """All places for scans are held by clients that take nothing: who is refused and comes again gets one."""
-    with open(tmp_path / "zeros.bin", "wb") as file:
-        file.write(bytes(8 * MIB))
-    with Daemon(tmp_path, options=["--max-scans", "2", "--send-timeout", "10m"]) as daemon:
-        stalled = [ask_for_many_matches(daemon) for _ in range(2)]
+def stalled_give_way(daemon, refusal, others):
+    """All places are held by clients that take nothing: who is refused and comes again gets one."""
+    def status():
+        with daemon.connect() as connection:
+            connection.send(others)
+            status = connection.read_response().status
+            assert status in (200, refusal)
+            return status
+    assert status() == refusal
+    wait_until(lambda: status() == 200, "a stalled one gave its place up", patience=60, pause=0.2)
+    assert daemon.metric("ranged_connection_timeouts_total", phase="send") >= 1
 
-        def searched():
-            with daemon.connect() as connection:
-                connection.send(build("GET", "/search?file=zeros.bin&hex=01"))
-                status = connection.read_response().status
-                assert status in (200, 429)
-                return status
-        wait_until(lambda: searched() == 429, "the places are taken")
-        wait_until(lambda: searched() == 200, "a stalled one gave its place up", patience=60, pause=0.2)
-        assert daemon.metric("ranged_connection_timeouts_total", phase="send") >= 1
+
+def test_stalled_searches_give_way_to_others(tmp_path):
+    (tmp_path / "zeros.bin").write_bytes(bytes(8 * MIB))
+    with Daemon(tmp_path, options=["--max-scans", "2", "--send-timeout", "10m"]) as daemon:
+        many = build("GET", "/search?file=zeros.bin&hex=00&limit=1000000")
+        stalled = [take_nothing_of(daemon, many) for _ in range(2)]
+        stalled_give_way(daemon, 429, build("GET", "/search?file=zeros.bin&hex=01"))
         for connection in stalled:
             connection.close()
 
@@ -368,19 +372,8 @@ def test_stalled_listings_give_way_to_others(tmp_path):
     for number in range(1000):
         (tmp_path / f"{number:04}{'n' * 200}").touch()
     with Daemon(tmp_path, options=["--threads", "1", "--send-timeout", "10m"]) as daemon:
-        def ask_for_listing():
-            connection = daemon.connect(receive_buffer=4096)
-            connection.send(build("GET", "/files/", [("Accept", "application/json")]))
-            return connection
-        stalled = [ask_for_listing() for _ in range(4)]
-
-        def listed():
-            with daemon.connect() as connection:
-                connection.send(build("GET", "/files/"))
-                status = connection.read_response().status
-                assert status in (200, 503)
-                return status
-        wait_until(lambda: listed() == 503, "the places are taken")
-        wait_until(lambda: listed() == 200, "a stalled one gave its place up", patience=60, pause=0.2)
+        listing = build("GET", "/files/", [("Accept", "application/json")])
+        stalled = [take_nothing_of(daemon, listing) for _ in range(4)]
+        stalled_give_way(daemon, 503, build("GET", "/files/"))
         for connection in stalled:
             connection.close()

@@ -42,6 +42,10 @@ test('a page that fails says why in its rows, and is tried again', async ({ fold
   await grid.goto(`0x${(bad - 16 * 3).toString(16)}`);
   const retry = page.getByRole('button', { name: 'Try again' });
   await expect(retry).toHaveCount(1);
+  // The page before comes from the server itself, and may come after the failure.
+  await expect
+    .poll(async () => (await grid.rows()).some(({ address, bytes }) => address < bad && bytes.includes(-1)))
+    .toBe(false);
   const rows = await grid.rows();
   for (const { address, note, bytes } of rows) {
     if (address >= bad) expect(note).toBe('The disk could not be read');

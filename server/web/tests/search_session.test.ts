@@ -371,6 +371,7 @@ test('what the server refuses to search for is asked once, whichever way the fir
     expect(subject.session.undecided).toBe(true);
     await subject.until(({ collector }) => collector.state.kind === 'failed');
     expect(subject.session.undecided).toBe(false);
+    expect(subject.session.untaken).toBe(true);
     expect(subject.session.step.kind).toBe('idle');
     expect(server.asked).toHaveLength(1);
   }

@@ -103,7 +103,13 @@ export class SearchSession {
 
   /** The server was asked, and has not said yet whether it searches for this at all: whatever else there is to ask can wait. */
   get undecided(): boolean {
-    return this.collector.state.kind === 'running' && !this.collector.answered;
+    return this.untaken && this.collector.state.kind === 'running';
+  }
+
+  /** The server does not search for this: it has not said yet that it does, or has said that it does not. */
+  get untaken(): boolean {
+    const { kind } = this.collector.state;
+    return !this.collector.answered && (kind === 'running' || kind === 'failed');
   }
 
   start(): void {

@@ -253,7 +253,7 @@ export class Search {
       viewer.showMatches([]);
       return;
     }
-    if (session.undecided) return;
+    if (session.untaken) return;
     const { view, size } = viewer;
     if (view.length === 0) return;
     // Each stretch in view, and as much before and behind it.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <string_view>
 #include <system_error>
@@ -39,10 +40,14 @@ int open_spare() noexcept {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/// Whether it is that error of the system. By its number: a condition is compared by virtual calls, which the
+/// sanitizers cannot check without a descriptor.
+bool is(const boost::system::error_code& error, int number) noexcept {
+  return error == boost::system::error_code(number, boost::system::system_category());
+}
+
 bool out_of_descriptors(const boost::system::error_code& error) noexcept {
-  return error == boost::system::errc::too_many_files_open ||
-         error == boost::system::errc::too_many_files_open_in_system || error == boost::system::errc::no_buffer_space ||
-         error == boost::system::errc::not_enough_memory;
+  return is(error, EMFILE) || is(error, ENFILE) || is(error, ENOBUFS) || is(error, ENOMEM);
 }
 
 void turn_away(int descriptor, bool tls, std::string_view response) noexcept {
@@ -120,7 +125,7 @@ void Acceptor::accept_all(Waiting& waiting) {
       place(*peer, waiting.listener.address().tls);
       continue;
     }
-    if (peer.error() == boost::system::errc::resource_unavailable_try_again) break;
+    if (is(peer.error(), EAGAIN)) break;
     metrics_->accept_errors.fetch_add(1, std::memory_order_relaxed);
     warn_of_error(peer.error());
     if (out_of_descriptors(peer.error())) shed(waiting.listener);
@@ -158,10 +163,10 @@ void Acceptor::shed(const Listener& listener) {
 void Acceptor::warn_of_error(const boost::system::error_code& error) {
   std::uint64_t suppressed = 0;
   if (!error_log_.admit(std::chrono::steady_clock::now(), suppressed)) return;
-  const std::string_view remedy =
-      error == boost::system::errc::too_many_files_open ? "LimitNOFILE= or ulimit -Hn, or a lower max_connections" : "";
+  const std::string_view remedy = is(error, EMFILE) ? "LimitNOFILE= or ulimit -Hn, or a lower max_connections" : "";
+  const char* const reason = ::strerrordesc_np(error.value());
   log(LogLevel::warning, "connections cannot be accepted",
-      {{"reason", error.message()}, {"would_do", remedy}, {"suppressed", suppressed}});
+      {{"reason", reason != nullptr ? reason : "unknown"}, {"would_do", remedy}, {"suppressed", suppressed}});
 }
 
 void Acceptor::warn_of_full() {
